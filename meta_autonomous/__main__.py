@@ -1,0 +1,55 @@
+"""The program's door: parses, dispatches, and turns every failure into one line and an exit code.
+
+Nothing heavy is imported before it is known to be needed; `--version` needs nothing at all.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+VERSION: Final = "0.1.0"
+
+EXIT_BUG: Final = 1
+EXIT_USAGE: Final = 2
+EXIT_INTERRUPTED: Final = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments == ["--version"]:
+        sys.stdout.write(f"meta-auto {VERSION}\n")
+        return 0
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        return _run(arguments)
+    except KeyboardInterrupt:
+        return _interrupted(arguments)
+    except BrokenPipeError:  # the reader left; whatever was done is done and recorded
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place that may catch everything
+        from meta_autonomous.cli.failures import report
+
+        return report(error, arguments)
+
+
+def _run(arguments: list[str]) -> int:
+    from meta_autonomous.cli.app import run
+
+    code = run(arguments)
+    sys.stdout.flush()
+    return _interrupted(arguments) if code == EXIT_INTERRUPTED else code
+
+
+def _interrupted(arguments: Sequence[str]) -> int:
+    from meta_autonomous.cli.failures import report_interruption
+
+    return report_interruption(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

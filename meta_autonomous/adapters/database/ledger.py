@@ -1,0 +1,256 @@
+"""The audit trail: a chain of SHA-256 over the stored bytes of each entry.
+
+    hash(n) = SHA-256("meta-auto/1\\0" || hash(n - 1), 32 bytes || n, 8 bytes big-endian || body)
+
+The hash before the first is 32 zero bytes. The body holds all that the entry says, its platform
+and time included, as canonical JSON; what is hashed is the text as stored, so that a check needs
+no JSON. An entry is written in the transaction of what it tells of; the head, one row, with it.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import insert, select, update
+
+from meta_autonomous.adapters.database import texts
+from meta_autonomous.adapters.database.columns import from_text, to_text
+from meta_autonomous.adapters.database.tables import ledger, ledger_head
+from meta_autonomous.adapters.database.unit import Unit
+from meta_autonomous.ports import LedgerCheck, LedgerEntry, LedgerEvent
+
+_PREFIX: Final = b"meta-auto/1\0"
+GENESIS: Final = "0" * 64
+_EXPECT: Final = re.compile(r"(\d+):([0-9a-f]{64})")
+_PAGE: Final = 2000
+
+
+def chained(previous: str, seq: int, body: bytes) -> str:
+    """The hash of one entry, hex."""
+    return sha256(_PREFIX + bytes.fromhex(previous) + seq.to_bytes(8) + body).hexdigest()
+
+
+def append(unit: Unit, *events: LedgerEvent) -> None:
+    """Add entries to the chain. Part of the caller's transaction."""
+    if not events:
+        return
+    seq, previous = lock(unit)
+    rows = []
+    for event in events:
+        seq += 1
+        body = texts.canonical(_body(unit.platform, event))
+        previous = chained(previous, seq, body.encode())
+        rows.append((seq, unit.at(event.at), event.event, body, previous))
+    unit.insert_many(ledger, ("seq", "at", "event", "body", "hash"), rows)
+    unit.connection.execute(
+        update(ledger_head)
+        .where(ledger_head.c.platform == unit.platform)
+        .values(seq=seq, hash=previous)
+    )
+
+
+def lock(unit: Unit) -> tuple[int, str]:
+    query = select(ledger_head.c.seq, ledger_head.c.hash).where(
+        ledger_head.c.platform == unit.platform
+    )
+    row = unit.connection.execute(query.with_for_update()).one_or_none()
+    if row is not None:
+        return row.seq, row.hash
+    unit.connection.execute(
+        insert(ledger_head).values(platform=unit.platform, seq=0, hash=GENESIS)
+    )
+    return 0, GENESIS
+
+
+def _body(platform: str, event: LedgerEvent) -> dict[str, Any]:
+    whole = {
+        "platform": platform,
+        "event": event.event,
+        "who": event.who,
+        "at": event.at,
+        "entity_id": event.entity_id,
+        "action_id": event.action_id,
+        "tick_id": event.tick_id,
+        "why": event.why or None,
+        "before": event.before,
+        "after": event.after,
+    }
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def entries(unit: Unit, *, since: datetime | None, limit: int) -> tuple[LedgerEntry, ...]:
+    """The newest entries, oldest first."""
+    query = select(ledger.c.seq, ledger.c.hash, ledger.c.body).where(
+        ledger.c.platform == unit.platform
+    )
+    if since is not None:
+        query = query.where(ledger.c.at >= since)
+    rows = unit.connection.execute(query.order_by(ledger.c.seq.desc()).limit(limit)).all()
+    return tuple(
+        LedgerEntry(seq=row.seq, hash=row.hash, event=_event(row.body)) for row in reversed(rows)
+    )
+
+
+def latest_time(unit: Unit) -> datetime | None:
+    query = (
+        select(ledger.c.at)
+        .where(ledger.c.platform == unit.platform)
+        .order_by(ledger.c.seq.desc())
+        .limit(1)
+    )
+    return unit.connection.execute(query).scalar_one_or_none()
+
+
+def _event(body: str) -> LedgerEvent:
+    said = texts.parsed(body)
+    return LedgerEvent(
+        event=said["event"],
+        who=said["who"],
+        at=from_text(said["at"]),
+        entity_id=said.get("entity_id"),
+        action_id=said.get("action_id"),
+        tick_id=said.get("tick_id"),
+        why=said.get("why", ""),
+        before=said.get("before"),
+        after=said.get("after"),
+    )
+
+
+# --- proving it whole ---------------------------------------------------------------------------
+
+
+class _Said(msgspec.Struct):
+    """What the columns repeat of the body."""
+
+    platform: str
+    event: str
+    at: str
+
+
+_said: Final = msgspec.json.Decoder(_Said)
+
+
+class _Row(NamedTuple):
+    """One entry as it lies there. Bytes, because a damaged one may be no text any more."""
+
+    seq: Any
+    at: Any
+    event: bytes
+    body: bytes
+    hash: bytes
+
+
+def verify(unit: Unit, *, expect: str | None) -> LedgerCheck:
+    """Walk the whole chain, in constant memory, up to the first entry that does not fit."""
+    wanted = _Noted.of(expect)
+    if wanted is None:
+        return LedgerCheck(
+            ok=False,
+            entries=0,
+            head=None,
+            first_broken=None,
+            message="expected is SEQ:HASH, as `ledger verify` printed it",
+        )
+    head = unit.connection.execute(
+        select(ledger_head.c.seq, ledger_head.c.hash).where(
+            ledger_head.c.platform == unit.platform
+        )
+    ).one_or_none()
+    stored = _Noted(head.seq, head.hash) if head is not None else _Noted()
+    whole, previous, fault = _walk(unit, stored, wanted)
+    if fault is None:
+        return LedgerCheck(
+            ok=True, entries=whole, head=f"{whole}:{previous.hex()}", first_broken=None
+        )
+    return LedgerCheck(
+        ok=False,
+        entries=whole,
+        head=f"{stored.seq}:{stored.hash}",
+        first_broken=whole + 1,
+        message=fault,
+    )
+
+
+def _walk(unit: Unit, stored: "_Noted", wanted: "_Noted") -> tuple[int, bytes, str | None]:
+    """How many entries are whole, the hash of the last of them, and what ends the walk."""
+    seq, previous = 0, bytes(32)
+    for row in _stream(unit):
+        fault = _fault(unit, row, seq + 1, previous)
+        if fault is None and seq == stored.seq:
+            fault = f"entry {seq + 1} stands beyond the stored head, {stored.seq}"
+        if fault is None and seq + 1 == stored.seq and not stored.is_hash(row.hash):
+            fault = f"the stored head is not the hash of entry {seq + 1}"
+        if fault is None and seq + 1 == wanted.seq and not wanted.is_hash(row.hash):
+            fault = f"entry {seq + 1} is not the expected one: it was rewritten, or one before it"
+        if fault is not None:
+            return seq, previous, fault
+        seq, previous = seq + 1, bytes.fromhex(row.hash.decode())
+    if seq < stored.seq:
+        return seq, previous, f"entries after {seq} are missing: {stored.seq} were written"
+    if seq < wanted.seq:
+        return seq, previous, f"entry {wanted.seq} was expected, but the ledger ends at {seq}"
+    return seq, previous, None
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """An entry's number and hash as noted: by the stored head, or by someone. 0 is none."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+    @classmethod
+    def of(cls, expect: str | None) -> "_Noted | None":
+        if expect is None:
+            return cls()
+        noted = _EXPECT.fullmatch(expect.strip().lower())
+        return None if noted is None else cls(int(noted.group(1)), noted.group(2))
+
+    def is_hash(self, found: bytes) -> bool:
+        return found == self.hash.encode()
+
+
+def _stream(unit: Unit) -> Iterator[_Row]:
+    """Every entry in order, page by page."""
+    columns = (
+        "seq, CAST(at AS BLOB), CAST(event AS BLOB), CAST(body AS BLOB), CAST(hash AS BLOB)"
+        if unit.is_sqlite
+        else "seq, at, convert_to(event, 'UTF8'), convert_to(body, 'UTF8'), "
+        "convert_to(hash, 'UTF8')"
+    )
+    mark = "?" if unit.is_sqlite else "%s"
+    query = (
+        f"SELECT {columns} FROM ledger WHERE platform = {mark} AND seq > {mark} "  # noqa: S608
+        f"ORDER BY seq LIMIT {_PAGE}"
+    )
+    last: Any = -1
+    while True:
+        rows = unit.connection.exec_driver_sql(query, (unit.platform, last)).all()
+        yield from map(_Row._make, rows)
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1][0]
+
+
+def _fault(unit: Unit, row: _Row, due: int, previous: bytes) -> str | None:
+    """What is wrong with an entry; None if it fits."""
+    if row.seq != due:
+        return f"entry {due} is missing"
+    digest = sha256(_PREFIX + previous + due.to_bytes(8) + row.body).hexdigest()
+    if digest.encode() != row.hash:
+        return f"entry {due} was changed: its text does not give its hash"
+    try:
+        said = _said.decode(row.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return f"entry {due} is not JSON"
+    at = row.at if isinstance(row.at, bytes) else to_text(row.at).encode()
+    if (said.platform, said.event.encode(), said.at.encode()) != (unit.platform, row.event, at):
+        return f"entry {due} was changed: its columns say other than its text"
+    return None

@@ -1,0 +1,387 @@
+"""What was read of an account, and when: entities as they changed, insights as they were seen."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime, timedelta
+from operator import attrgetter
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, insert, or_, select, update
+
+from meta_autonomous.adapters.database import accounts, creatives, texts
+from meta_autonomous.adapters.database.columns import from_text
+from meta_autonomous.adapters.database.tables import (
+    account_reads,
+    activities,
+    entity_snapshots,
+    insights_seen,
+)
+from meta_autonomous.adapters.database.unit import Unit
+from meta_autonomous.decision.booking import Reading, Restatements, restatements_from
+from meta_autonomous.domain.entities import AccountSnapshot, Ad, AdSet, Entity, Level
+from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
+
+#: Two reads further apart than this leave a gap in what is known of budgets.
+GAP: Final = timedelta(hours=24)
+#: How far back restatements are looked at: the oldest age that Meta still changes, and as much.
+_RESTATED_DAYS: Final = 56
+
+_ENTITY_COLUMNS: Final = (
+    "account_id",
+    "level",
+    "campaign_id",
+    "adset_id",
+    "name",
+    "status",
+    "effective_status",
+    "budget_kind",
+    "budget_minor",
+    "currency",
+    "bid",
+    "creative_id",
+)
+
+
+def record(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> None:
+    """Write what a read found new; see `ports.Store.record_snapshot`."""
+    account_id = snapshot.account.id
+    row = accounts.row_of(unit, account_id)
+    known_since = _known_since(snapshot, row)
+    _record_entities(unit, snapshot, tick_id=tick_id)
+    is_baseline = row is None or row.baseline_at is None
+    creatives.record(unit, snapshot, is_baseline=is_baseline, tick_id=tick_id)
+    _record_activities(unit, snapshot)
+    _record_days(unit, snapshot)
+    _record_read(unit, snapshot)
+    values: dict[str, Any] = {
+        "observed_at": snapshot.observed_at,
+        "known_since": known_since,
+        "currency": snapshot.account.currency.code,
+    }
+    if is_baseline:
+        values["baseline_at"] = snapshot.observed_at
+    if row is None or row.restatements_on != snapshot.today:
+        found = _restatements(unit, account_id, today=snapshot.today)
+        values["restatements_on"] = snapshot.today
+        values["restatements"] = texts.canonical({"seen": found.seen, "final": found.final})
+    accounts.put(unit, account_id, values)
+
+
+def _known_since(snapshot: AccountSnapshot, row: Any) -> datetime:
+    """Since when the account's budgets are on record without a gap of a day."""
+    is_on_record = row is not None and row.observed_at is not None and row.known_since is not None
+    if is_on_record and snapshot.observed_at - row.observed_at <= GAP:
+        since: datetime = row.known_since
+        return since
+    return _reaches_back_to(snapshot)
+
+
+def _reaches_back_to(snapshot: AccountSnapshot) -> datetime:
+    """The activity log, when it was read, tells of the day before."""
+    has_log = snapshot.activities is not None
+    return snapshot.observed_at - GAP if has_log else snapshot.observed_at
+
+
+# --- entities -----------------------------------------------------------------------------------
+
+
+def latest_entities(unit: Unit, account_id: str, *, since: datetime | None = None) -> list[Any]:
+    """The latest row of each entity and, with `since`, all that were in force after it; oldest
+    first."""
+    table = entity_snapshots
+    in_force: ColumnElement[bool] = table.c.replaced_at.is_(None)
+    if since is not None:
+        in_force = or_(in_force, table.c.replaced_at > since)
+    query = select(table).where(
+        table.c.platform == unit.platform, table.c.account_id == account_id, in_force
+    )
+    return list(unit.connection.execute(query.order_by(table.c.entity_id, table.c.valid_from)))
+
+
+def _record_entities(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> None:
+    latest = {row.entity_id: row for row in latest_entities(unit, snapshot.account.id)}
+    at = unit.at(snapshot.observed_at)
+    first_known = unit.at(_reaches_back_to(snapshot))
+    new: list[tuple[Any, ...]] = []
+    replaced: list[tuple[Any, ...]] = []
+    for entity in snapshot.entities():
+        seen = _entity_values(snapshot, entity)
+        last = latest.get(entity.id)
+        if last is None:
+            new.append((entity.id, at, *seen, None, first_known, tick_id))
+            continue
+        if seen == _recorded_values(last):
+            continue
+        changed_at = last.creative_changed_at
+        if isinstance(entity, Ad) and entity.creative_id != last.creative_id:
+            changed_at = snapshot.observed_at
+        since = unit.at(after(last.valid_from, snapshot.observed_at))
+        creative_at = unit.at(changed_at) if changed_at else None
+        replaced.append((since, entity.id, unit.at(last.valid_from)))
+        new.append((entity.id, since, *seen, creative_at, since, tick_id))
+    unit.update_many(entity_snapshots, ("replaced_at",), ("entity_id", "valid_from"), replaced)
+    unit.insert_many(
+        entity_snapshots,
+        (
+            "entity_id",
+            "valid_from",
+            *_ENTITY_COLUMNS,
+            "creative_changed_at",
+            "known_since",
+            "tick_id",
+        ),
+        new,
+    )
+
+
+def after(last: datetime, now: datetime) -> datetime:
+    """Now, or the least later than the last row: on a clock that stands still rows still follow
+    one another."""
+    return max(now, last + timedelta(microseconds=1))
+
+
+_recorded_values = attrgetter(*_ENTITY_COLUMNS)
+
+
+def _entity_values(snapshot: AccountSnapshot, entity: Entity) -> tuple[Any, ...]:
+    budget = entity.budget
+    currency = budget.amount.currency if budget else snapshot.account.currency
+    return (
+        entity.account_id,
+        entity.level.value,
+        entity.campaign_id,
+        _adset_id(entity),
+        texts.clean(entity.name),
+        entity.status,
+        entity.effective_status,
+        budget.kind.value if budget else None,
+        budget.amount.minor if budget else None,
+        currency.code,
+        entity.bid,
+        entity.creative_id if isinstance(entity, Ad) else None,
+    )
+
+
+def _adset_id(entity: Entity) -> str | None:
+    match entity:
+        case Ad(of_adset=adset_id):
+            return adset_id
+        case AdSet(id=adset_id):
+            return adset_id
+        case _:
+            return None
+
+
+# --- the activity log ---------------------------------------------------------------------------
+
+
+def _record_activities(unit: Unit, snapshot: AccountSnapshot) -> None:
+    """What was read of the log. It is read seldom, and only for the day before."""
+    if not snapshot.activities:
+        return
+    table = activities
+    earliest = min(activity.at for activity in snapshot.activities)
+    on_record = {
+        (row.object_id, row.at, row.event_type)
+        for row in unit.connection.execute(
+            select(table.c.object_id, table.c.at, table.c.event_type).where(
+                table.c.platform == unit.platform,
+                table.c.account_id == snapshot.account.id,
+                table.c.at >= earliest,
+            )
+        )
+    }
+    for activity in snapshot.activities:
+        key = (activity.object_id, activity.at, activity.event_type)
+        if key in on_record:
+            continue
+        on_record.add(key)
+        unit.connection.execute(
+            insert(table).values(
+                platform=unit.platform,
+                account_id=snapshot.account.id,
+                object_id=activity.object_id,
+                at=activity.at,
+                event_type=activity.event_type,
+                actor_id=activity.actor_id,
+                application_id=activity.application_id,
+                old=texts.clean(activity.old),
+                new=texts.clean(activity.new),
+            )
+        )
+
+
+# --- insights -----------------------------------------------------------------------------------
+
+
+def stored_days(
+    unit: Unit, account_id: str, *, since: date, until: date, as_of: datetime | None = None
+) -> Mapping[str, Days]:
+    """Rows by ad, both days included: the latest readings, or those that were at a moment."""
+    found: dict[str, dict[date, DayFacts]] = defaultdict(dict)
+    for ad_id, day, facts, _ in _readings(unit, account_id, since, until, as_of=as_of):
+        if facts != NOTHING:
+            found[ad_id][day] = facts
+    return found
+
+
+def _readings(
+    unit: Unit, account_id: str, since: date, until: date, *, as_of: datetime | None = None
+) -> Iterator[tuple[str, date, DayFacts, Any]]:
+    """Latest readings (ad, day, facts, seen at), past the column types: there are many."""
+    mark = "?" if unit.is_sqlite else "%s"
+    parameters = [unit.platform, account_id, unit.on(since), unit.on(until)]
+    in_force = "replaced_at IS NULL"
+    if as_of is not None:
+        in_force = f"seen_at <= {mark} AND (replaced_at IS NULL OR replaced_at > {mark})"
+        parameters += [unit.at(as_of)] * 2
+    rows = unit.connection.exec_driver_sql(
+        "SELECT ad_id, day, spend_micros, value_micros, purchases, impressions, seen_at "  # noqa: S608
+        f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} "
+        f"AND day BETWEEN {mark} AND {mark} AND {in_force}",
+        tuple(parameters),
+    )
+    days = _Days()
+    cursor: Any = rows.cursor  # rows as the driver has them: there are very many
+    for ad_id, day, spend, value, purchases, impressions, seen_at in cursor:
+        yield ad_id, days[day], DayFacts(spend, value, purchases, impressions), seen_at
+    rows.close()
+
+
+class _Days(dict[Any, date]):
+    """Each day parsed once."""
+
+    def __missing__(self, stored: Any) -> date:
+        day = stored if isinstance(stored, date) else date.fromisoformat(stored)
+        self[stored] = day
+        return day
+
+
+def _record_days(unit: Unit, snapshot: AccountSnapshot) -> None:
+    """Readings that differ from the latest. A row that is gone again is a reading of nothing."""
+    read = snapshot.days.get(Level.AD)
+    if read is None:
+        return
+    account_id, today = snapshot.account.id, snapshot.today
+    latest: dict[tuple[str, date], tuple[DayFacts, Any]] = {
+        (ad_id, day): (facts, seen_at)
+        for ad_id, day, facts, seen_at in _readings(unit, account_id, snapshot.first_day, today)
+    }
+    changed: list[tuple[str, date, DayFacts, Any]] = []  # with the reading it replaces
+    for ad_id, days in read.items():
+        for day, facts in days.items():
+            if day < snapshot.first_day or day > today:
+                continue
+            last = latest.pop((ad_id, day), None)
+            if last is None:
+                changed.append((ad_id, day, facts, None))
+            elif last[0] != facts:
+                changed.append((ad_id, day, facts, last[1]))
+    for (ad_id, day), (facts, seen_at) in latest.items():
+        if facts != NOTHING and day not in snapshot.missing_days:
+            changed.append((ad_id, day, NOTHING, seen_at))
+    _write_days(unit, snapshot, changed)
+
+
+def _write_days(
+    unit: Unit, snapshot: AccountSnapshot, changed: list[tuple[str, date, DayFacts, Any]]
+) -> None:
+    account_id, today = snapshot.account.id, snapshot.today
+    at, seen_on = unit.at(snapshot.observed_at), unit.on(today)
+    stored = {day: unit.on(day) for _, day, _, _ in changed}
+    keys = ("account_id", "day", "ad_id", "seen_at")
+    new: list[tuple[Any, ...]] = []
+    replaced: list[tuple[Any, ...]] = []
+    rewritten: list[tuple[Any, ...]] = []
+    for ad_id, day, facts, last in changed:
+        if last is None:
+            new.append((account_id, stored[day], ad_id, at, seen_on, *facts))
+        elif day == today:
+            # Today's numbers grow with every read; only where they stood last is kept.
+            rewritten.append((*facts, account_id, stored[day], ad_id, last))
+        else:
+            last_at = last if isinstance(last, datetime) else from_text(last)
+            seen_at = unit.at(after(last_at, snapshot.observed_at))
+            replaced.append((seen_at, account_id, stored[day], ad_id, last))
+            new.append((account_id, stored[day], ad_id, seen_at, seen_on, *facts))
+    unit.update_many(insights_seen, DayFacts._fields, keys, rewritten)
+    unit.update_many(insights_seen, ("replaced_at",), keys, replaced)
+    unit.insert_many(insights_seen, (*keys, "seen_on", *DayFacts._fields), new)
+
+
+# --- which days were read when, and what restatements that shows --------------------------------
+
+
+def _record_read(unit: Unit, snapshot: AccountSnapshot) -> None:
+    """The widest read of each day. A day missing from a read is in no read's span."""
+    if Level.AD not in snapshot.days:
+        return
+    table = account_reads
+    covered = [day for day in snapshot.missing_days if day >= snapshot.first_day]
+    first_day = max(covered) + timedelta(days=1) if covered else snapshot.first_day
+    today = snapshot.today
+    where = (
+        table.c.platform == unit.platform,
+        table.c.account_id == snapshot.account.id,
+        table.c.read_on == today,
+    )
+    known = unit.connection.execute(select(table.c.first_day).where(*where)).scalar_one_or_none()
+    if known is None:
+        unit.connection.execute(
+            insert(table).values(
+                platform=unit.platform,
+                account_id=snapshot.account.id,
+                read_on=today,
+                first_day=min(first_day, today),
+                last_day=today,
+            )
+        )
+    elif first_day < known:
+        unit.connection.execute(update(table).where(*where).values(first_day=first_day))
+
+
+def restatements(unit: Unit, account_id: str, *, today: date) -> Restatements | None:
+    """How the account's past days were restated; None when it was never read.
+
+    It is worked out at the first read of each day and kept: only settled days count in it.
+    """
+    row = accounts.row_of(unit, account_id)
+    if row is None or row.observed_at is None:
+        return None
+    if row.restatements is not None and abs((today - row.restatements_on).days) <= 1:
+        kept = texts.parsed(row.restatements)
+        return Restatements(tuple(kept["seen"]), tuple(kept["final"]))
+    return _restatements(unit, account_id, today=today)
+
+
+def _restatements(unit: Unit, account_id: str, *, today: date) -> Restatements:
+    since = today - timedelta(days=_RESTATED_DAYS)
+    table = account_reads
+    reads = {
+        row.read_on: (row.first_day, row.last_day)
+        for row in unit.connection.execute(
+            select(table).where(
+                table.c.platform == unit.platform,
+                table.c.account_id == account_id,
+                table.c.read_on >= since,
+            )
+        )
+    }
+    if len(reads) < 2:  # noqa: PLR2004 - one read has nothing to be compared with
+        return Restatements()
+    mark = "?" if unit.is_sqlite else "%s"
+    rows = unit.connection.exec_driver_sql(
+        "SELECT ad_id, day, seen_on, spend_micros, value_micros, purchases, impressions "  # noqa: S608
+        f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} AND day >= {mark} "
+        "ORDER BY day, ad_id, seen_at",
+        (unit.platform, account_id, unit.on(since)),
+    )
+    days = _Days()
+    cursor: Any = rows.cursor
+    readings = (
+        Reading(ad_id, days[day], days[seen_on], DayFacts(*facts))
+        for ad_id, day, seen_on, *facts in cursor
+    )
+    found = restatements_from(readings, today=today, reads=reads)
+    rows.close()
+    return found

@@ -1,0 +1,297 @@
+"""Meta's insight rows, folded into facts by day as their pages arrive.
+
+A malformed row is never a zero: it refuses the read and names the ad, because a decision on half
+of the spend or half of the purchases is worse than none.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import Struct
+
+from meta_autonomous.adapters.meta_wire import Odd, Text, valid_id
+from meta_autonomous.domain.entities import Level
+from meta_autonomous.domain.performance import DayFacts, Days
+from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, micros
+from meta_autonomous.ports import BadAnswer
+
+#: The same purchase is reported under several types: the first one present counts, alone.
+PURCHASE_TYPES: Final = ("omni_purchase", "purchase", "offsite_conversion.fb_pixel_purchase")
+
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
+_PLAIN_DIGITS: Final = 13
+_MOST_MAJOR: Final = Decimal(10) ** 13
+_TOLERANCE_PER_ROW: Final = MICROS_PER_MAJOR // 100
+_TOLERANCE_SHARE: Final = 1000  # one part of
+
+
+#: An amount as Meta sent it: text, as documented. Of any type here, because what it should not
+#: be is found where the ad's name is known.
+Sent = Any
+
+
+class ActionCount(Struct):
+    action_type: str
+    value: Sent = None
+
+
+class AdDayRow(Struct):
+    """level=ad, time_increment=1."""
+
+    campaign_id: Text
+    adset_id: Text
+    ad_id: Text
+    date_start: str
+    date_stop: str
+    spend: Sent = None
+    impressions: Sent = None
+    account_currency: str | None = None
+    actions: list[ActionCount] | None = None
+    action_values: list[ActionCount] | None = None
+
+
+class AccountDayRow(Struct):
+    """level=account, time_increment=1."""
+
+    date_start: str
+    date_stop: str
+    spend: Sent = None
+    account_currency: str | None = None
+
+
+class CountryRow(Struct):
+    """level=adset, breakdowns=country, one row for all days."""
+
+    adset_id: Text
+    date_start: str
+    date_stop: str
+    spend: Sent = None
+    country: str | None = None
+
+
+class DayRange:
+    """Days asked for, both ends included, and the texts that Meta writes them in."""
+
+    __slots__ = ("_by_text", "since", "until")
+
+    def __init__(self, since: date, until: date) -> None:
+        self.since, self.until = since, until
+        days = (since + timedelta(days=n) for n in range((until - since).days + 1))
+        self._by_text = {day.isoformat(): day for day in days}
+
+    def __len__(self) -> int:
+        return len(self._by_text)
+
+    def day(self, start: str, stop: str) -> date:
+        """The one day of a row. Raises Odd when it isn't one, or was not asked for: Meta ignores
+        a range that it doesn't understand instead of refusing it."""
+        day = self._by_text.get(start)
+        if day is None or start != stop:
+            raise Odd(f"is of {start[:20]} to {stop[:20]}, asked for {self}")
+        return day
+
+    def covers(self, start: str, stop: str) -> bool:
+        return start in self._by_text and stop in self._by_text
+
+    def halves(self) -> tuple["DayRange", "DayRange"]:
+        middle = self.since + timedelta(days=(len(self) - 1) // 2)
+        return DayRange(self.since, middle), DayRange(middle + timedelta(days=1), self.until)
+
+    def as_param(self) -> str:
+        return f'{{"since":"{self.since}","until":"{self.until}"}}'
+
+    def __str__(self) -> str:
+        return f"{self.since} to {self.until}"
+
+
+def shards(since: date, until: date, days: int) -> list[DayRange]:
+    """The days from `since` to `until` (included), in ranges of at most `days`."""
+    starts = range(0, (until - since).days + 1, days)
+    return [
+        DayRange(
+            since + timedelta(days=start),
+            min(since + timedelta(days=start + days - 1), until),
+        )
+        for start in starts
+    ]
+
+
+class AdDays:
+    """What every ad delivered by day, with the ad set and campaign that each belongs to."""
+
+    def __init__(self, currency: str) -> None:
+        self._currency = currency
+        self.days: dict[str, dict[date, DayFacts]] = {}
+        self.parents: dict[str, tuple[str, str]] = {}
+
+    def add(self, rows: Iterable[AdDayRow], asked: DayRange) -> None:
+        """Raises BadAnswer, naming the ad."""
+        for row in rows:
+            try:
+                self._add(row, asked)
+            except Odd as odd:
+                raise BadAnswer(f"insights of ad {str(row.ad_id)[:30]}: {odd}") from None
+
+    def _add(self, row: AdDayRow, asked: DayRange) -> None:
+        day = asked.day(row.date_start, row.date_stop)
+        ad_id = str(row.ad_id)
+        parents = (str(row.adset_id), str(row.campaign_id))
+        known = self.parents.get(ad_id)
+        if known is None:
+            for one, what in (
+                (ad_id, "ad_id"),
+                (parents[0], "adset_id"),
+                (parents[1], "campaign_id"),
+            ):
+                valid_id(one, what)
+            self.parents[ad_id] = parents
+        elif known != parents:
+            raise Odd("belongs to two ad sets")
+        facts = _facts(row, self._currency)
+        days = self.days.setdefault(ad_id, {})
+        if days.setdefault(day, facts) != facts:
+            raise Odd(f"came twice for {day}, with different numbers")
+
+    def merge(self, other: "AdDays") -> None:
+        """Take over another's days; the two cover different ones."""
+        for ad_id, days in other.days.items():
+            if self.parents.setdefault(ad_id, other.parents[ad_id]) != other.parents[ad_id]:
+                raise BadAnswer(f"insights of ad {ad_id}: belongs to two ad sets")
+            self.days.setdefault(ad_id, {}).update(days)
+
+    def by_level(self) -> Mapping[Level, Mapping[str, Days]]:
+        adsets: dict[str, dict[date, DayFacts]] = {}
+        campaigns: dict[str, dict[date, DayFacts]] = {}
+        for ad_id, days in self.days.items():
+            adset_id, campaign_id = self.parents[ad_id]
+            for level, above in ((adsets, adset_id), (campaigns, campaign_id)):
+                sums = level.setdefault(above, {})
+                for day, facts in days.items():
+                    there = sums.get(day)
+                    sums[day] = facts if there is None else _sum(there, facts)
+        return {Level.CAMPAIGN: campaigns, Level.ADSET: adsets, Level.AD: self.days}
+
+    def check_against(self, total_micros: int, *, before: date) -> None:
+        """Compare the complete days with the account's own total. Raises BadAnswer."""
+        rows = spend = 0
+        for days in self.days.values():
+            for day, facts in days.items():
+                if day < before:
+                    rows += 1
+                    spend += facts.spend_micros
+        tolerance = max(_TOLERANCE_PER_ROW * rows, abs(total_micros) // _TOLERANCE_SHARE)
+        if abs(spend - total_micros) > tolerance:
+            raise BadAnswer(
+                f"the ads' spend adds up to {_plain(spend)} {self._currency}, the account's own "
+                f"total is {_plain(total_micros)} {self._currency}",
+                remedy="nothing to do if the next tick is whole; if not, Meta hides some ads "
+                "from this token",
+            )
+
+
+def account_spend(rows: Iterable[AccountDayRow], asked: DayRange, currency: str) -> int:
+    """Spend in micros. Raises BadAnswer."""
+    total = 0
+    seen: dict[date, int] = {}
+    for row in rows:
+        try:
+            day = asked.day(row.date_start, row.date_stop)
+            _check_currency(row.account_currency, currency)
+            spend = _spend(row.spend)
+        except Odd as odd:
+            raise BadAnswer(f"the account's own totals: a row {odd}") from None
+        if day not in seen:
+            total += spend
+        elif seen[day] != spend:
+            raise BadAnswer(f"the account's own totals: {day} came twice, with different numbers")
+        seen[day] = spend
+    return total
+
+
+def add_countries(
+    rows: Iterable[CountryRow],
+    asked: DayRange,
+    spends: dict[tuple[str, str], int],
+) -> None:
+    """Fold one page into spend in micros by ad set and country. Raises BadAnswer."""
+    for row in rows:
+        try:
+            if not asked.covers(row.date_start, row.date_stop):
+                raise Odd(f"is of {row.date_start[:20]}, asked for {asked}")  # noqa: TRY301
+            key = (valid_id(row.adset_id, "adset_id"), row.country or "unknown")
+            spend = _spend(row.spend)
+        except Odd as odd:
+            raise BadAnswer(f"countries of ad set {str(row.adset_id)[:30]}: {odd}") from None
+        if spends.setdefault(key, spend) != spend:
+            raise BadAnswer(f"countries of ad set {key[0]}: {key[1][:20]!r} came twice")
+
+
+def _sum(one: DayFacts, other: DayFacts) -> DayFacts:
+    # DayFacts.plus, spelt out: this runs twice for every ad and day of an account.
+    return DayFacts(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
+
+
+def _facts(row: AdDayRow, currency: str) -> DayFacts:
+    _check_currency(row.account_currency, currency)
+    impressions = _micros(row.impressions, "impressions")
+    if impressions < 0 or impressions % MICROS_PER_MAJOR:
+        raise Odd(f"impressions {str(row.impressions)[:30]!r} is not a count")
+    purchases, value = _purchases(row)
+    return DayFacts(_spend(row.spend), value, purchases, impressions // MICROS_PER_MAJOR)
+
+
+def _purchases(row: AdDayRow) -> tuple[int, int]:
+    """Count and value (micros) of the one purchase type that counts."""
+    counts = _of_purchases(row.actions)
+    values = _of_purchases(row.action_values)
+    for kind in PURCHASE_TYPES:
+        if kind in counts or kind in values:
+            count = _micros(counts.get(kind, "0"), f"actions of {kind}")
+            if count < 0 or count % MICROS_PER_MAJOR:
+                raise Odd(f"{str(counts.get(kind))[:30]!r} purchases is not a count")
+            return (
+                count // MICROS_PER_MAJOR,
+                _micros(values.get(kind, "0"), f"action_values of {kind}"),
+            )
+    return 0, 0
+
+
+def _of_purchases(counts: list[ActionCount] | None) -> dict[str, Sent]:
+    found: dict[str, Sent] = {}
+    for count in counts or ():
+        if count.action_type in PURCHASE_TYPES:
+            if count.action_type in found:
+                raise Odd(f"reports {count.action_type} twice")
+            found[count.action_type] = count.value
+    return found
+
+
+def _spend(value: Sent) -> int:
+    spend = _micros(value, "spend")
+    if spend < 0:
+        raise Odd(f"spend {str(value)[:30]!r} is negative")
+    return spend
+
+
+def _micros(value: Sent, what: str) -> int:
+    text = str(value)
+    if text.isascii() and text.isdigit() and len(text) <= _PLAIN_DIGITS:
+        return int(text) * MICROS_PER_MAJOR
+    if not _DECIMAL.fullmatch(text):
+        raise Odd(f"{what} {text[:30]!r} is not a number")
+    amount = Decimal(text)
+    if abs(amount) >= _MOST_MAJOR:
+        raise Odd(f"{what} {text[:30]!r} is beyond all bounds")
+    return micros(amount)
+
+
+def _check_currency(found: str | None, currency: str) -> None:
+    if found is not None and found != currency:
+        raise Odd(f"is in {found[:10]!r}, the account in {currency}")
+
+
+def _plain(amount: int) -> str:
+    return f"{Decimal(amount) / MICROS_PER_MAJOR:.2f}"

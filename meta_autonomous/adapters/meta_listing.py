@@ -1,0 +1,79 @@
+"""What an account lists, level by level: entities, and sentences about the odd ones."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from meta_autonomous.adapters import meta_wire
+from meta_autonomous.adapters.meta_wire import Odd
+from meta_autonomous.domain.entities import Account, Ad, AdSet, Campaign, Entity, Level
+from meta_autonomous.ports import BadAnswer
+
+
+@dataclass(slots=True)
+class Listed:
+    """Entities of one level, and the sentences about those that could not be understood."""
+
+    entities: dict[str, Entity] = field(default_factory=dict)
+    skipped: dict[str, str] = field(default_factory=dict)
+
+    def add(self, level: Level, row: bytes, account: Account) -> None:
+        """Raises BadAnswer when the row has no id, or one that already stood for another."""
+        try:
+            entity = meta_wire.entity(level, row, account)
+        except Odd as odd:
+            self._skip(level, row, f"{level} {odd}")
+            return
+        if self.entities.setdefault(entity.id, entity) != entity or entity.id in self.skipped:
+            raise BadAnswer(f"{level} {entity.id} came twice, with different contents")
+
+    def _skip(self, level: Level, row: bytes, sentence: str) -> None:
+        try:
+            entity_id = meta_wire.id_of(row)
+        except Odd:
+            raise BadAnswer(f"a {level} without a usable id: {sentence}") from None
+        if self.skipped.setdefault(entity_id, sentence) != sentence or entity_id in self.entities:
+            raise BadAnswer(f"{level} {entity_id} came twice, with different contents")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All entities whose parents were found too."""
+
+    campaigns: dict[str, Campaign]
+    adsets: dict[str, AdSet]
+    ads: dict[str, Ad]
+    skipped: dict[str, str]
+
+    @classmethod
+    def of(cls, listed: Mapping[Level, Listed]) -> "Found":
+        found = cls({}, {}, {}, {})
+        for one in listed.values():
+            found.skipped.update(one.skipped)
+        entities = [entity for level in Level for entity in listed[level].entities.values()]
+        for entity in entities:  # campaigns first, ads last
+            found._place(entity)
+        return found
+
+    def by_level(self) -> Mapping[Level, tuple[Entity, ...]]:
+        return {
+            Level.CAMPAIGN: tuple(self.campaigns.values()),
+            Level.ADSET: tuple(self.adsets.values()),
+            Level.AD: tuple(self.ads.values()),
+        }
+
+    def _place(self, entity: Entity) -> None:
+        match entity:
+            case Campaign():
+                self.campaigns[entity.id] = entity
+            case AdSet() if entity.of_campaign in self.campaigns:
+                self.adsets[entity.id] = entity
+            case Ad() if self._is_above(entity):
+                self.ads[entity.id] = entity
+            case _:
+                self.skipped[entity.id] = (
+                    f"{entity.level} below {entity.parent_id}, which is not among those listed"
+                )
+
+    def _is_above(self, ad: Ad) -> bool:
+        adset = self.adsets.get(ad.of_adset)
+        return adset is not None and adset.of_campaign == ad.of_campaign

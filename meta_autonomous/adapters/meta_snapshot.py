@@ -1,0 +1,185 @@
+"""One complete read of an ad account: every list to its last page, or none at all.
+
+The chains (campaigns, ad sets, ads, a week of insights each, totals, countries) run side by
+side; the first one that fails ends the others. What is optional (Meta's own rules, the activity
+log) is left out when it fails or when the quota runs low, with a warning.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from meta_autonomous.adapters import meta_wire
+from meta_autonomous.adapters.meta_delivery import InsightReader
+from meta_autonomous.adapters.meta_foreign import ActivityRow, RuleRow, activity, governed
+from meta_autonomous.adapters.meta_insights import AdDays, DayRange, shards
+from meta_autonomous.adapters.meta_listing import Found, Listed
+from meta_autonomous.adapters.meta_pace import Pace
+from meta_autonomous.adapters.meta_read import Errand, GraphReader
+from meta_autonomous.adapters.meta_time import TrustedTime
+from meta_autonomous.adapters.meta_wire import Odd
+from meta_autonomous.domain.entities import (
+    Account,
+    AccountSnapshot,
+    Activity,
+    Level,
+)
+from meta_autonomous.ports import AuthFailed, BadAnswer, PlatformError, ReadPlan, Throttled
+
+_EDGES: Final = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads"}
+_SHARD_DAYS: Final = 7
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class AccountReader:
+    """Reads accounts through one GraphReader."""
+
+    graph: GraphReader
+    pace: Pace
+    time: TrustedTime
+    insights: InsightReader
+
+    async def account(self, errand: Errand) -> Account:
+        account_id = str(errand.account_id)
+        params = {"fields": meta_wire.fields_of(meta_wire.AccountRow)}
+        body = await self.graph.get(
+            f"act_{account_id}", params, meta_wire.whole_object, errand=errand
+        )
+        return meta_wire.account(body, account_id)
+
+    async def snapshot(self, plan: ReadPlan, errand: Errand) -> AccountSnapshot:
+        """Raises PlatformError. `observed_at` is before anything but the account was read."""
+        account = await self.account(errand)
+        observed_at = self.time.best()
+        today = account.day_of(observed_at)
+        first_day = today - timedelta(days=plan.days)
+        window = DayRange(today - timedelta(days=plan.window_days), today - timedelta(days=1))
+        past = shards(first_day, today - timedelta(days=1), _SHARD_DAYS)
+
+        async with _side_by_side() as group:
+            lists = {
+                level: group.create_task(self._list(level, account, errand)) for level in Level
+            }
+            weeks = [
+                group.create_task(self.insights.ad_days(days, account, errand))
+                for days in (*past, DayRange(today, today))
+            ]
+            total = group.create_task(self.insights.total(first_day, today, account, errand))
+            countries = group.create_task(self.insights.countries(window, errand))
+            rules = group.create_task(
+                self._optional("automated rules", self._rules(errand), errand)
+            )
+            log = group.create_task(self._optional_log(plan.with_activities_since, errand))
+
+        ad_days = AdDays(account.currency.code)
+        for task in weeks:
+            ad_days.merge(task.result())
+        ad_days.check_against(total.result(), before=today)
+        found = Found.of({level: task.result() for level, task in lists.items()})
+        governing = rules.result() or []
+        return AccountSnapshot(
+            account=account,
+            observed_at=observed_at,
+            first_day=first_day,
+            campaigns=found.campaigns,
+            adsets=found.adsets,
+            ads=found.ads,
+            days=ad_days.by_level(),
+            countries=countries.result(),
+            governed_by_rules=governed(governing, found.by_level()),
+            activities=log.result(),
+            skipped=found.skipped,
+        )
+
+    async def activities(
+        self, errand: Errand, *, since: datetime, entity_id: str | None = None
+    ) -> tuple[Activity, ...]:
+        params = {
+            "fields": meta_wire.fields_of(ActivityRow),
+            "since": str(int(since.timestamp())),
+            "until": str(int(self.time.best().timestamp()) + 60),
+        }
+        if entity_id is not None:
+            params["oid"] = entity_id
+        found: list[Activity] = []
+        path = f"act_{errand.account_id}/activities"
+        async for rows in self.graph.pages(path, params, ActivityRow, errand=errand):
+            try:
+                found.extend(map(activity, rows))
+            except Odd as odd:
+                raise BadAnswer(f"the activity log: {odd}") from None
+        return tuple(
+            one
+            for one in dict.fromkeys(found)
+            if one.at >= since and entity_id in (None, one.object_id)
+        )
+
+    async def _list(self, level: Level, account: Account, errand: Errand) -> Listed:
+        path = f"act_{account.id}/{_EDGES[level]}"
+        params = {"fields": meta_wire.fields_of_level(level)}
+        listed = Listed()
+        async for rows in self.graph.pages(path, params, msgspec.Raw, errand=errand):
+            for row in rows:
+                listed.add(level, bytes(row), account)
+        return listed
+
+    async def _rules(self, errand: Errand) -> list[RuleRow]:
+        path = f"act_{errand.account_id}/adrules_library"
+        params = {"fields": meta_wire.fields_of(RuleRow)}
+        return [
+            rule
+            async for page in self.graph.pages(path, params, RuleRow, errand=errand)
+            for rule in page
+        ]
+
+    async def _optional_log(
+        self, since: datetime | None, errand: Errand
+    ) -> tuple[Activity, ...] | None:
+        if since is None:
+            return None
+        return await self._optional("activity log", self.activities(errand, since=since), errand)
+
+    async def _optional(
+        self, what: str, reading: Coroutine[Any, Any, T], errand: Errand
+    ) -> T | None:
+        """The result, or None with a warning. A throttle stops the whole read all the same."""
+        if self.pace.is_busy(errand.account_id):
+            reading.close()
+            self.graph.warn(f"account {errand.account_id}: quota is short, {what} not read")
+            return None
+        try:
+            return await reading
+        except Throttled:
+            raise
+        except PlatformError as error:
+            self.graph.warn(f"account {errand.account_id}: {what} not read: {error.message}")
+            return None
+
+
+@asynccontextmanager
+async def _side_by_side() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group that raises the one error that tells most, not a group of errors."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            yield group
+    except BaseExceptionGroup as failures:
+        raise _telling(failures) from None
+
+
+def _telling(failures: BaseExceptionGroup[BaseException]) -> BaseException:
+    errors = [
+        _telling(one) if isinstance(one, BaseExceptionGroup) else one
+        for one in failures.exceptions
+    ]
+    order: tuple[type[BaseException], ...] = (AuthFailed, Throttled, PlatformError)
+    unexpected = [error for error in errors if not isinstance(error, PlatformError)]
+    if unexpected:
+        return unexpected[0]
+    return min(errors, key=lambda error: [isinstance(error, kind) for kind in order].index(True))

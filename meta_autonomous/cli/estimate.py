@@ -1,0 +1,63 @@
+"""`estimate`: the ROAS engine on your own export."""
+
+from typing import Annotated
+
+import typer
+
+from meta_autonomous.cli.failures import WrongUsage
+from meta_autonomous.cli.session import AsJson, Session
+
+
+def estimate(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="CSV with a header or JSON lines; - is stdin.")
+    ],
+    *,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at", metavar="DATE", help="Today; without it, the day after the last date."
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--threshold",
+            metavar="T",
+            help="Print the probability that the true ROAS is below T; may be repeated. "
+            "Default: 0.8, 0.9, 1.5, 2.0.",
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Estimate true ROAS from your own export.
+
+    No account needed. For each entity: the expected ROAS, its interval, probabilities.
+
+    Columns: entity_id, date, spend, purchases, purchase_value (optional: impressions, seen_on), or
+    Ads Manager's names for them. A file that can't be read is named with its line (exit 2).
+    """
+    session = Session.of(context, as_json=as_json)
+    from datetime import date
+    from math import isfinite
+
+    from meta_autonomous.cli.export_file import rows
+    from meta_autonomous.decision.export import DEFAULT_THRESHOLDS, estimate_export
+    from meta_autonomous.render import estimate as render
+
+    if any(not isfinite(wanted) or wanted <= 0 for wanted in threshold or ()):
+        raise WrongUsage("--threshold is a ROAS above 0, such as 1.2.")
+    try:
+        today = None if at is None else date.fromisoformat(at)
+    except ValueError:
+        raise WrongUsage(f"--at {at!r} is not a date.", remedy="Write it as 2026-11-01.") from None
+    try:
+        told = estimate_export(
+            rows(file), at=today, thresholds=tuple(threshold or DEFAULT_THRESHOLDS)
+        )
+    except ValueError as error:
+        raise WrongUsage(f"{file}: {error}.") from None
+    return session.present(
+        [render.estimate_json(one) for one in told], lambda: render.estimates_document(told)
+    )

@@ -1,0 +1,144 @@
+"""Every failure as one clear line with a remedy and an exit code, or as JSON under ``--json``.
+
+A traceback is shown only with ``--debug``, and never with a token in it.
+"""
+
+import os
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import typer
+
+from meta_autonomous import ports
+from meta_autonomous.cli.logs import redacted
+from meta_autonomous.render.output import complain, show_json
+from meta_autonomous.render.text import visible
+
+EXIT_INTERRUPTED: Final = 130
+
+#: Exit codes by kind of error; the first that fits counts, and 1 is for the rest.
+_EXIT_CODES: Final[tuple[tuple[type[ports.MetaAutoError], int], ...]] = (
+    (ports.ConfigError, 78),
+    (ports.NotAllowed, 77),
+    (ports.Busy, 75),
+    (ports.Throttled, 75),
+    (ports.RefusedByGuard, 3),
+    (ports.PlatformError, 4),
+)
+_USAGE_ERROR: Final = typer.BadParameter.__mro__[1]  # click's class, which typer does not export
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """An error as it is told."""
+
+    exit_code: int
+    code: str
+    message: str
+    remedy: str
+
+
+class WrongUsage(Exception):
+    """What was typed can't be done as typed: exit 2."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+def report(error: Exception, arguments: Sequence[str]) -> int:
+    """Tell it, and return the exit code."""
+    if "--debug" in arguments:
+        complain(redacted("".join(traceback.format_exception(error))).rstrip())
+    failure = explained(error)
+    if type(error).__name__ == "NoArgsIsHelpError" and "--json" not in arguments:
+        complain(str(error))  # the help itself
+        return failure.exit_code
+    _tell(failure, as_json="--json" in arguments)
+    return failure.exit_code
+
+
+def report_interruption(arguments: Sequence[str]) -> int:
+    failure = Failure(
+        exit_code=EXIT_INTERRUPTED,
+        code="interrupted",
+        message="Interrupted.",
+        remedy="Whatever was sent to Meta is on record; the next tick settles what is in doubt.",
+    )
+    _tell(failure, as_json="--json" in arguments)
+    return failure.exit_code
+
+
+def explained(error: Exception) -> Failure:
+    if isinstance(error, ports.MetaAutoError):
+        return Failure(
+            exit_code=_exit_code(error),
+            code=error.code,
+            message=error.message,
+            remedy=error.remedy,
+        )
+    if isinstance(error, WrongUsage):
+        return Failure(exit_code=2, code="usage", message=error.message, remedy=error.remedy)
+    if isinstance(error, _USAGE_ERROR):
+        return _of_usage(error)
+    if isinstance(error, typer.Abort):
+        return Failure(
+            exit_code=EXIT_INTERRUPTED,
+            code="interrupted",
+            message="Stopped before anything was done.",
+            remedy="",
+        )
+    if isinstance(error, OSError):
+        return _of_the_system(error)
+    return Failure(
+        exit_code=1,
+        code="internal",
+        message=f"Something went wrong inside meta-auto: {type(error).__name__}: {error}.",
+        remedy="Run it again with --debug before the command to see where, and please report it.",
+    )
+
+
+def _exit_code(error: ports.MetaAutoError) -> int:
+    for kind, code in _EXIT_CODES:
+        if isinstance(error, kind):
+            return code
+    return 1
+
+
+def _of_usage(error: Exception) -> Failure:
+    # What click and typer know of the error: a formatted message and where it happened.
+    message = str(getattr(error, "format_message", error.__str__)())
+    context = getattr(error, "ctx", None)
+    command = getattr(context, "command_path", None) or "meta-auto"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        message = f"{command} needs a command"
+    return Failure(
+        exit_code=2,
+        code="usage",
+        message=f"{message.rstrip('.?')}{'?' if message.endswith('?') else '.'}",
+        remedy=f"See `{command} --help`.",
+    )
+
+
+def _of_the_system(error: OSError) -> Failure:
+    where = f"{error.filename}: " if error.filename else ""
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return Failure(
+        exit_code=1,
+        code="system",
+        message=f"{where}{reason}",
+        remedy="Check the path, its owner and mode, and the free space on the disk.",
+    )
+
+
+def _tell(failure: Failure, *, as_json: bool) -> None:
+    message = redacted(failure.message)
+    remedy = redacted(failure.remedy)
+    if as_json:
+        told = {"code": failure.code, "message": message, "remedy": remedy}
+        show_json({"error": told})
+        return
+    complain(visible(f"meta-auto: {message} {remedy}".rstrip()))

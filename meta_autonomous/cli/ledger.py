@@ -1,0 +1,73 @@
+"""`ledger`: the audit trail."""
+
+from typing import Annotated
+
+import typer
+
+from meta_autonomous.cli.groups import group
+from meta_autonomous.cli.session import (
+    EXIT_DONE,
+    EXIT_REFUSED,
+    AsJson,
+    Role,
+    Session,
+    reading_time,
+)
+from meta_autonomous.cli.statuses import SINCE_HELP, since
+
+app = group("The audit trail: who did what, when and why.")
+
+
+@app.command("list")
+def list_entries(
+    context: typer.Context,
+    *,
+    from_time: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help=SINCE_HELP)
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", help="At most so many.", min=1)
+    ] = 100,
+    as_json: AsJson = False,
+) -> int:
+    """List the latest entries."""
+    session = Session.of(context, as_json=as_json)
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        platform = loaded.system().platform
+        begins = since(from_time, reading_time(loaded))
+        entries = store.ledger(since=begins, limit=limit)
+    from meta_autonomous.render import ledger as render
+
+    return session.present(
+        [render.entry_json(entry, platform=platform) for entry in entries],
+        lambda: render.ledger_document(entries, platform=platform),
+    )
+
+
+@app.command()
+def verify(
+    context: typer.Context,
+    *,
+    expect: Annotated[
+        str | None,
+        typer.Option(
+            "--expect", metavar="SEQ:HASH", help="An entry that you wrote down: it must be there."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Prove that nothing was changed later.
+
+    Names the first broken entry, if there is one (exit 3).
+    """
+    session = Session.of(context, as_json=as_json)
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        platform = loaded.system().platform
+        check = store.verify_ledger(expect=expect)
+    from meta_autonomous.render import ledger as render
+
+    return session.present(
+        render.check_json(check, platform=platform),
+        lambda: render.check_document(check, platform=platform),
+        code=EXIT_DONE if check.ok else EXIT_REFUSED,
+    )

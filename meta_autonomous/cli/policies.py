@@ -1,0 +1,73 @@
+"""`policies`: the limits in force, and whether a plan keeps them."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meta_autonomous.cli.groups import group
+from meta_autonomous.cli.session import AsJson, Role, Session
+
+if TYPE_CHECKING:
+    from meta_autonomous.config import Sourced
+    from meta_autonomous.ports import Runtime, Store
+
+app = group("The limits in force, and where each is from.")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    *,
+    entity: Annotated[
+        str | None,
+        typer.Option(
+            "--for", metavar="ENTITY_ID", help="As they bind this campaign, ad set or ad."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Show the limits in force.
+
+    Each with where it is from: default, TOML, .env, environment, runtime, or an override.
+    """
+    session = Session.of(context, as_json=as_json)
+    from meta_autonomous.config import effective, explain_for
+
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        stored = _stored(store.runtime())
+        whom = None if entity is None else _campaign_of(store, entity)
+    if whom is None:
+        told = effective(loaded, runtime=stored)
+    else:
+        told = explain_for(loaded, *whom, runtime=stored)
+    shaped = {**told, "platform": loaded.system().platform}
+    from meta_autonomous.render.policies import policies_document
+
+    return session.present(shaped, lambda: policies_document(shaped, whom=entity or ""))
+
+
+def _stored(runtime: "Runtime") -> "dict[str, Sourced]":
+    """What the switches say beside the configuration: they win over it."""
+    from meta_autonomous.config import Source, Sourced
+
+    who = f"by {runtime.changed_by}" if runtime.changed_by else ""
+    stored: dict[str, Sourced] = {}
+    if runtime.mode is not None:
+        stored["meta_auto_mode"] = Sourced(
+            value=runtime.mode, source=Source.RUNTIME, detail=f"mode set {who}".strip()
+        )
+    if not runtime.is_started:
+        stored["meta_auto_enabled"] = Sourced(
+            value=False, source=Source.RUNTIME, detail=f"stop {who}".strip()
+        )
+    return stored
+
+
+def _campaign_of(store: "Store", entity_id: str) -> tuple[str, str]:
+    """The ad account and the campaign's name of an entity: what overrides go by."""
+    from meta_autonomous.operations.explain import explain
+
+    trace = explain(store, entity_id).trace
+    campaign = store.trace(trace.campaign_id)
+    name = trace.name if campaign is None else campaign[0].name
+    return str(trace.evidence["account_id"]), name

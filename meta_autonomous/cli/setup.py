@@ -1,0 +1,137 @@
+"""`init` and `db`: getting started, and keeping the database in step."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Annotated, Any, Final
+
+import typer
+
+from meta_autonomous.cli.failures import WrongUsage
+from meta_autonomous.cli.groups import group
+from meta_autonomous.cli.session import AsJson, Role, Session
+
+_FX_PREFIX: Final = "meta_auto_fx_"
+
+db_app = group("The database.")
+
+
+@db_app.callback()
+def _group() -> None:
+    """Keep `upgrade` a word of its own while it is the only command of the group."""
+
+
+@db_app.command()
+def upgrade(context: typer.Context, *, as_json: AsJson = False) -> int:
+    """Bring the database to this version."""
+    session = Session.of(context, as_json=as_json)
+    loaded = session.settings()
+    session.permit(loaded, Role.ADMIN)
+    from meta_autonomous.adapters.database import Database
+    from meta_autonomous.render.setup import upgraded_document
+
+    platform = loaded.system().platform
+    database = Database(loaded.database_url, platform=platform)
+    try:
+        upgraded = database.upgrade()
+    finally:
+        database.close()
+    shaped = {"upgraded": upgraded, "database": database.location, "platform": platform}
+    return session.present(shaped, lambda: upgraded_document(shaped))
+
+
+def init(
+    context: typer.Context,
+    *,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Write this setting, such as max_daily_spend_usd=1000; may be repeated.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite a configuration that exists.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write a configuration, make a database.
+
+    The file is commented and holds every setting. It goes to --config, else META_AUTO_CONFIG,
+    else the usual place, with mode 0600.
+    """
+    session = Session.of(context, as_json=as_json)
+    from meta_autonomous.bootstrap import open_store
+    from meta_autonomous.config import template
+
+    path = _place(session.config)
+    if path.exists() and not force:
+        from meta_autonomous.ports import RefusedByGuard
+
+        raise RefusedByGuard(
+            f"{path} exists already.", remedy="Keep it, or overwrite it with --force."
+        )
+    text = template.render(_checked(settings or ()))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", suffix=".toml") as draft:
+        # Made with mode 0600, read as it will be read, and only then put in its place.
+        draft.write(text)
+        draft.flush()
+        session.permit(session.with_config(Path(draft.name)).settings(), Role.ADMIN)
+        Path(draft.name).replace(path)
+        Path(draft.name).touch(mode=0o600)  # what the context manager takes away again
+    loaded = session.with_config(path).settings()
+    with open_store(loaded, create=True):
+        pass
+    from meta_autonomous.render.setup import made_document
+
+    shaped = {
+        "config": str(path),
+        "database": loaded.sources["meta_auto_database_url"].value,
+        "state_dir": str(loaded.state_dir),
+        "platform": loaded.system().platform,
+        "mode": loaded.system().mode,
+    }
+    return session.present(shaped, lambda: made_document(shaped))
+
+
+def _place(named: Path | None) -> Path:
+    """Where the file goes: the same places in which it is looked for."""
+    from meta_autonomous.config.keys import CONFIG_VARIABLE
+    from meta_autonomous.config.sources import config_home
+
+    if named is not None:
+        return named.expanduser().absolute()
+    if os.environ.get(CONFIG_VARIABLE):
+        return Path(os.environ[CONFIG_VARIABLE]).expanduser().absolute()
+    home = config_home(os.environ)
+    if home is None:
+        raise WrongUsage(
+            "This account has no home to keep a configuration in.", remedy="Give --config PATH."
+        )
+    return home / "meta-auto" / "config.toml"
+
+
+def _checked(pairs: Sequence[str]) -> Mapping[str, Any]:
+    """The settings that were named, each parsed and judged as the program itself does."""
+    from meta_autonomous.config import KEYS, AutonomousSettings
+
+    given: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        key = name.strip().lower()
+        if not equals:
+            raise WrongUsage(f"--set {pair!r} is not KEY=VALUE.")
+        if key in KEYS and KEYS[key].is_secret:
+            raise WrongUsage(
+                f"{name} is a secret: it never stands in this file or on a command line.",
+                remedy=f"Put it into a file of mode 0600 and set {key}_file to its path.",
+            )
+        given[key] = value.strip()
+    settings = AutonomousSettings.of(given)
+    names = dict.fromkeys(
+        "meta_auto_fx" if name.startswith(_FX_PREFIX) else name for name in given
+    )
+    return {name: getattr(settings, name) for name in names}

@@ -1,0 +1,207 @@
+"""`suggestions`: what waits for a person's word."""
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meta_autonomous.cli.failures import WrongUsage
+from meta_autonomous.cli.groups import group
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
+from meta_autonomous.cli.statuses import STATUS_HELP, statuses
+
+if TYPE_CHECKING:
+    from meta_autonomous.config import LoadedSettings
+    from meta_autonomous.operations.suggestions import Handled
+    from meta_autonomous.ports import Actor
+
+app = group("What the system proposes and a person decides.")
+
+Ids = Annotated[
+    list[int] | None, typer.Argument(metavar="ID...", help="IDs of suggestions.", min=1)
+]
+
+
+@app.command("list")
+def list_suggestions(
+    context: typer.Context,
+    *,
+    status: Annotated[
+        list[str] | None, typer.Option("--status", metavar="STATUS", help=STATUS_HELP)
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """List what is pending, most urgent first."""
+    session = Session.of(context, as_json=as_json)
+    wanted = statuses(status or ["suggested"])
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        platform = loaded.system().platform
+        now = reading_time(loaded)
+        found = store.actions(statuses=wanted)
+    from meta_autonomous.render import actions as render
+
+    records = render.by_urgency(found)
+    return session.present(
+        [render.suggestion_json(record, platform=platform) for record in records],
+        lambda: render.suggestions_document(records, platform=platform, now=now),
+    )
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    suggestion: Annotated[int, typer.Argument(metavar="ID", help="ID of a suggestion.", min=1)],
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Show everything about one.
+
+    The evidence, each rule's verdict with its numbers, and what will be sent.
+    """
+    session = Session.of(context, as_json=as_json)
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        platform = loaded.system().platform
+        now = reading_time(loaded)
+        record = store.action(suggestion)
+    from meta_autonomous.render import actions as render
+
+    return session.present(
+        render.detail_json(record, platform=platform),
+        lambda: render.detail_document(record, platform=platform, now=now),
+    )
+
+
+@app.command()
+def approve(
+    context: typer.Context,
+    ids: Ids = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every pending suggestion, most urgent first.")
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget", metavar="AMOUNT", help="Approve a smaller change: this budget per day."
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask before --all.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Approve, which executes.
+
+    The entity is read again and every rule is asked again first; nothing is done twice.
+    """
+    session = Session.of(context, as_json=as_json)
+    _one_choice(ids, everything=everything)
+    amount = None if budget is None else _amount(budget)
+    if amount is not None and (everything or len(ids or ()) != 1):
+        raise WrongUsage("--budget goes with exactly one ID.")
+    loaded = session.settings()
+    actor = session.permit(loaded, Role.MANAGER)
+    chosen = list(dict.fromkeys(ids or ()))
+    if everything:
+        chosen = _all_pending(session, loaded, yes=yes)
+    handled = asyncio.run(_approve(loaded, actor, chosen, amount)) if chosen else []
+    return _answer(session, handled, platform=loaded.system().platform)
+
+
+@app.command()
+def reject(
+    context: typer.Context,
+    ids: Ids = None,
+    *,
+    reason: Annotated[
+        str, typer.Option("--reason", metavar="TEXT", help="Why, for the record.")
+    ] = "",
+    as_json: AsJson = False,
+) -> int:
+    """Reject for now.
+
+    Not proposed again for 24 hours, and for 7 days not executed automatically.
+    """
+    session = Session.of(context, as_json=as_json)
+    _one_choice(ids, everything=False)
+    loaded = session.settings()
+    actor = session.permit(loaded, Role.MANAGER)
+    chosen = list(dict.fromkeys(ids or ()))
+    handled = asyncio.run(_reject(loaded, actor, chosen, reason))
+    return _answer(session, handled, platform=loaded.system().platform)
+
+
+async def _reject(
+    loaded: "LoadedSettings", actor: "Actor", ids: Sequence[int], reason: str
+) -> "Sequence[Handled]":
+    from meta_autonomous.bootstrap import open_world
+    from meta_autonomous.operations.suggestions import reject as reject_all
+
+    async with open_world(loaded, actor=actor, purpose="act") as world:
+        at = reading_time(loaded)
+        return reject_all(world, ids, reason=reason, at=at)
+
+
+async def _approve(
+    loaded: "LoadedSettings", actor: "Actor", ids: Sequence[int], budget: Decimal | None
+) -> "Sequence[Handled]":
+    from meta_autonomous.bootstrap import open_world
+    from meta_autonomous.operations.suggestions import approve as approve_all
+
+    async with open_world(loaded, actor=actor, purpose="act") as world:
+        return await approve_all(world, ids, budget=budget)
+
+
+def _all_pending(session: Session, loaded: "LoadedSettings", *, yes: bool) -> list[int]:
+    """The IDs of everything pending, after one question to whoever sits at the terminal."""
+    from meta_autonomous.bootstrap import open_store
+    from meta_autonomous.domain.action import ActionStatus
+    from meta_autonomous.render import actions as render
+
+    platform = loaded.system().platform
+    with open_store(loaded) as store:
+        now = reading_time(loaded)
+        records = render.by_urgency(store.actions(statuses=[ActionStatus.SUGGESTED]))
+    if records and not yes:
+        if session.as_json or not (sys.stdin.isatty() and sys.stdout.isatty()):
+            raise WrongUsage(
+                "--all asks before it acts, and there is nobody to ask.", remedy="Add --yes."
+            )
+        from meta_autonomous.render.output import show as show_document
+
+        show_document(render.suggestions_document(records, platform=platform, now=now))
+        typer.confirm(f"Approve all {len(records)}?", abort=True)
+    return [record.id for record in records]
+
+
+def _answer(session: Session, handled: "Sequence[Handled]", *, platform: str) -> int:
+    from meta_autonomous.operations.suggestions import exit_code_of
+    from meta_autonomous.render import actions as render
+
+    return session.present(
+        [render.handled_json(result, platform=platform) for result in handled],
+        lambda: render.handled_document(handled, platform=platform),
+        code=exit_code_of(handled),
+    )
+
+
+def _one_choice(ids: Sequence[int] | None, *, everything: bool) -> None:
+    if bool(ids) == everything:
+        raise WrongUsage(
+            "Give the IDs of suggestions, or --all, not both." if ids else "Which suggestion?",
+            remedy="See `meta-auto suggestions list`.",
+        )
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = Decimal(0)
+    if not value.is_finite() or value <= 0:
+        raise WrongUsage(
+            f"--budget {text!r} is not an amount.",
+            remedy="Give the budget per day in the account's currency, such as 550 or 549.90.",
+        )
+    return value

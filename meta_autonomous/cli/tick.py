@@ -1,0 +1,65 @@
+"""`tick`: one full cycle, then exit. What the timer runs."""
+
+import asyncio
+import signal
+import threading
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session
+
+if TYPE_CHECKING:
+    from meta_autonomous.config import LoadedSettings
+    from meta_autonomous.operations.tick_report import TickReport
+    from meta_autonomous.ports import Actor
+
+
+def tick(
+    context: typer.Context,
+    *,
+    account: Annotated[
+        list[str] | None,
+        typer.Option("--account", metavar="ID", help="Only this ad account; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Read and decide; write nothing anywhere.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Silent on success.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Run one full cycle, then exit.
+
+    Read every ad account, decide, execute or queue, report.
+    """
+    session = Session.of(context, as_json=as_json)
+    loaded = session.settings()
+    actor = session.permit(loaded, Role.TICKER)
+    accounts = [number.removeprefix("act_") for number in account or ()]
+    report = asyncio.run(_tick(loaded, actor, accounts, dry_run=dry_run))
+    if quiet and not session.as_json and report.exit_code == EXIT_DONE:
+        return EXIT_DONE
+    shaped = report.to_json()
+    from meta_autonomous.render.tick import tick_document
+
+    return session.present(shaped, lambda: tick_document(shaped), code=report.exit_code)
+
+
+async def _tick(
+    loaded: "LoadedSettings", actor: "Actor", accounts: list[str], *, dry_run: bool
+) -> "TickReport":
+    """The cycle; `stop` and SIGTERM both end it after the write in hand."""
+    from meta_autonomous.bootstrap import Purpose, new_tick_id, open_world
+    from meta_autonomous.operations.auto_worker import tick as run_tick
+
+    terminated = threading.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
+    purpose: Purpose = "dry_run" if dry_run else "tick"
+    async with open_world(loaded, actor=actor, purpose=purpose) as world:
+        return await run_tick(
+            world,
+            tick_id=new_tick_id(world.clock()),
+            accounts=accounts,
+            dry_run=dry_run,
+            stop_requested=lambda: terminated.is_set() or not world.store.runtime().is_started,
+        )

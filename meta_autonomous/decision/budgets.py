@@ -1,0 +1,224 @@
+"""How far a budget may go: the step from its base, the platform's minimum, the campaign's cap.
+
+A refusal about size says how far the change could go: `Verdict.allowed`, a daily budget, or for
+a reallocation the amount that may be moved.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from meta_autonomous.decision.context import Case
+from meta_autonomous.decision.geo import has_ended
+from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.rules import (
+    blocks,
+    dollars,
+    largest_within,
+    moment,
+    named,
+    net_increase,
+    passes,
+    percent,
+    strictest,
+    tidy,
+    towards_current,
+    usd_of,
+    warns,
+)
+from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
+from meta_autonomous.domain.entities import BudgetKind, Campaign, Entity, Status
+from meta_autonomous.domain.quantities import Money
+from meta_autonomous.domain.verdict import Verdict
+
+#: A budget stays a base for this long after it was in force.
+BASE_HOURS: Final = timedelta(hours=24)
+_ONE_DAY: Final = Decimal(1)
+
+
+# --- policy.budget_change -----------------------------------------------------------------------
+
+
+def reachable(
+    current: Decimal,
+    wanted: Decimal,
+    *,
+    bases: Sequence[Decimal],
+    max_change: Decimal,
+    minimum: Decimal = Decimal(0),
+) -> Decimal:
+    """The amount nearest to `wanted` that one day's step allows; never beyond the current one.
+
+    An increase is measured from the lowest base, a cut from the highest. A cut stops at the
+    platform's minimum. Equal to `wanted` exactly when `wanted` is allowed.
+    """
+    if wanted >= current:
+        highest = min(bases) * (1 + max_change)
+        return max(current, min(wanted, highest)) if wanted >= minimum else current
+    lowest = max(max(bases) * (1 - max_change), minimum)
+    return min(current, max(wanted, lowest))
+
+
+def max_change(limits: Limits, *, is_auto: bool) -> Decimal:
+    if is_auto:
+        return min(limits.max_auto_change_pct, limits.max_daily_change_pct)
+    return limits.max_daily_change_pct
+
+
+def budget_change(action: Action, case: Case) -> Verdict:
+    """A budget moves by a step a day, however often it is touched."""
+    steps = [_step(leg, case) for leg in action.legs]
+    governing = strictest(steps)
+    if action.type is not ActionType.REALLOCATE or governing:
+        return governing
+    return replace(governing, allowed=_movable(action.legs, steps))
+
+
+def _movable(legs: Sequence[BudgetLeg], steps: Sequence[Verdict]) -> Money | None:
+    """The amount that both sides of a reallocation allow; None if one allows none whatever."""
+    amounts: list[Money] = []
+    for leg, step in zip(legs, steps, strict=True):
+        end = leg.proposed if step else step.allowed
+        if end is None:
+            return None
+        amounts.append(end - leg.current if leg.is_increase else leg.current - end)
+    return min(amounts, key=lambda amount: amount.minor)
+
+
+def _step(leg: BudgetLeg, case: Case) -> Verdict:
+    limit = max_change(case.limits, is_auto=case.route is Route.AUTO)
+    unready = _unready(leg, case)
+    if unready is not None:
+        return blocks(None, limit, unready)
+    bases = _bases(leg, case)
+    nearest = reachable(
+        Decimal(leg.current.minor),
+        Decimal(leg.proposed.minor),
+        bases=[Decimal(base.minor) for base in bases],
+        max_change=limit,
+        minimum=Decimal(case.snapshot.account.min_daily_budget.minor),
+    )
+    base = (min if leg.is_increase else max)(bases, key=lambda money: money.minor)
+    change = (leg.proposed - base) / base
+    told = f"{named(leg.entity)}: daily budget {leg.proposed} is {percent(change, signed=True)}"
+    told += f" of {base}, the {'lowest' if leg.is_increase else 'highest'} of the last 24 h"
+    if nearest != leg.proposed.minor:
+        allowed = towards_current(leg, nearest)
+        return replace(_too_far(leg, case, told, limit), observed=tidy(change), allowed=allowed)
+    if not case.memory(leg.entity).budgets_known:
+        told += " as far as known (no record reaches back that far)"
+        return warns(tidy(change), limit, f"{told}; within {percent(limit)}.")
+    return passes(tidy(change), limit, f"{told}; within {percent(limit)}.")
+
+
+def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal) -> Verdict:
+    minimum = case.snapshot.account.min_daily_budget
+    if leg.proposed < minimum:
+        return blocks(None, limit, f"{told}, under the platform's minimum of {minimum} a day.")
+    who = "an automatic change" if case.route is Route.AUTO else "a person"
+    told += f"; {who} may go {percent(limit)} a day from there."
+    own_step = reachable(
+        Decimal(leg.current.minor),
+        Decimal(leg.proposed.minor),
+        bases=[Decimal(leg.current.minor)],
+        max_change=limit,
+    )
+    memory = case.memory(leg.entity)
+    changes = [at for at in (memory.last_executed_at, memory.foreign_change_at) if at is not None]
+    if own_step != leg.proposed.minor or not changes:
+        return blocks(None, limit, told)
+    eligible_at = max(changes) + BASE_HOURS
+    told += f" Wait until {moment(eligible_at)}."
+    return blocks(None, limit, told, eligible_at=eligible_at)
+
+
+def _unready(leg: BudgetLeg, case: Case) -> str | None:
+    """Why no step can be measured at all."""
+    budget = leg.entity.budget
+    if budget is None or budget.daily(case.now) is None or leg.current.minor <= 0:
+        told = f"The present budget of the {named(leg.entity)} is zero or unknown"
+        return f"{told}; set one by hand."
+    if budget.kind is BudgetKind.LIFETIME and leg.is_increase:
+        days = budget.days_left(case.now)
+        if days is None or days < _ONE_DAY:
+            return f"The {named(leg.entity)} ends within 24 h; its lifetime budget is not raised."
+    return None
+
+
+def _bases(leg: BudgetLeg, case: Case) -> list[Money]:
+    bases = [leg.current, *case.memory(leg.entity).budgets_24h]
+    latest = case.snapshot.entity(leg.entity.id)
+    now_in_force = None if latest is None else latest.budget
+    if now_in_force is not None and now_in_force.kind is BudgetKind.DAILY:
+        bases.append(now_in_force.amount)
+    return bases
+
+
+# --- policy.campaign_budget ---------------------------------------------------------------------
+
+
+def within_campaign_cap(total_usd: Decimal, limits: Limits, *, what: str) -> Verdict:
+    cap = limits.max_campaign_budget_usd
+    told = f"{what}: {dollars(total_usd)} a day"
+    if total_usd > cap:
+        return blocks(
+            tidy(total_usd),
+            cap,
+            f"{told} exceeds {dollars(cap)}; lower it, or raise MAX_CAMPAIGN_BUDGET_USD.",
+        )
+    return passes(tidy(total_usd), cap, f"{told}, within {dollars(cap)}.")
+
+
+def campaign_budget(action: Action, case: Case) -> Verdict:
+    """One campaign may not grow beyond its cap, however its budget is spread over ad sets."""
+    campaign = case.snapshot.campaigns[action.entity.campaign_id]
+    total = _campaign_total(action, case, campaign)
+    if action.legs and net_increase(action).minor <= 0:
+        return passes(
+            tidy(total),
+            case.limits.max_campaign_budget_usd,
+            f"The {named(campaign)} keeps its total of {dollars(total)} a day.",
+        )
+    verdict = within_campaign_cap(
+        total, case.limits, what=f"The {named(campaign)} with all that was granted"
+    )
+    if verdict or action.type is not ActionType.SCALE_UP:
+        return verdict
+    leg = action.legs[0]
+    others = total - usd_of(case, leg.proposed)
+    room = case.limits.max_campaign_budget_usd - others
+    rates = case.situation.rates
+    allowed = largest_within(room, leg.current.currency, rates)
+    return replace(verdict, allowed=max(leg.current, allowed, key=lambda money: money.minor))
+
+
+def _campaign_total(action: Action, case: Case, campaign: Campaign) -> Decimal:
+    """USD per day of all budgets that can be spent in the campaign once the action is done."""
+    proposed = {leg.entity.id: leg.proposed for leg in action.legs}
+    total = Decimal(0)
+    ids = {campaign.id}
+    for holder in _holders(action, case, campaign):
+        daily = proposed.get(holder.id)
+        if daily is None and holder.budget is not None:
+            daily = holder.budget.daily(case.now)
+        if daily is None:
+            raise ValueError(f"the budget of the {named(holder)} is unknown")
+        total += usd_of(case, daily)
+        ids.add(holder.id)
+    ids |= {adset.id for adset in case.snapshot.adsets_of(campaign.id)}
+    granted = case.totals.granted_usd
+    return total + sum(granted[key] for key in ids - set(action.entity_ids) if key in granted)
+
+
+def _holders(action: Action, case: Case, campaign: Campaign) -> Iterable[Entity]:
+    """The campaign if it has the budget, else its ad sets that can deliver afterwards."""
+    if campaign.budget is not None:
+        return (campaign,)
+    return [
+        adset
+        for adset in case.snapshot.adsets_of(campaign.id)
+        if adset.id in action.entity_ids
+        or (adset.status == Status.ACTIVE and not has_ended(adset, case.now))
+    ]

@@ -1,0 +1,243 @@
+"""Who may get an action at all, asked before anything is computed (contract section 4, step 2).
+
+Each gate is a verdict, so that `explain` can say of every entity of an account why it was, or was
+not, looked at. A gate about one entity never speaks of its parents: `open_entities` does.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from meta_autonomous.decision.context import Situation
+from meta_autonomous.decision.limits import Limits, PolicyBook
+from meta_autonomous.domain.entities import (
+    LEGACY_ADVANTAGE,
+    PURCHASE_EVENTS,
+    PURCHASE_GOALS,
+    SALES_OBJECTIVES,
+    Ad,
+    AdSet,
+    Campaign,
+    Entity,
+    Status,
+)
+from meta_autonomous.domain.verdict import Effect, Measure, Ruling, Verdict
+
+Gates = Mapping[str, tuple[Verdict, ...]]
+
+
+def passes(rule: str, *, observed: Measure, limit: Measure, message: str) -> Verdict:
+    return Verdict(
+        rule=rule,
+        ruling=Ruling.PASS,
+        effect=Effect.NONE,
+        observed=observed,
+        limit=limit,
+        message=message,
+    )
+
+
+def stops(
+    rule: str,
+    *,
+    observed: Measure,
+    limit: Measure,
+    message: str,
+    eligible_at: datetime | None = None,
+) -> Verdict:
+    return Verdict(
+        rule=rule,
+        ruling=Ruling.BLOCK,
+        effect=Effect.BLOCKS,
+        observed=observed,
+        limit=limit,
+        message=message,
+        eligible_at=eligible_at,
+    )
+
+
+def binding(gate: Verdict) -> bool:
+    return gate.effect in (Effect.BLOCKS, Effect.DEFERS)
+
+
+def is_young(entity: Entity, limits: Limits, now: datetime) -> bool:
+    """Younger than MIN_AGE_HOURS, created in the future, or of unknown age."""
+    return binding(_age(entity, limits, now))
+
+
+def gates_of(
+    entity: Entity, limits: Limits, book: PolicyBook, situation: Situation, now: datetime
+) -> tuple[Verdict, ...]:
+    """Every gate of one entity, in the order they are told to a person."""
+    campaign = situation.snapshot.campaigns.get(entity.campaign_id)
+    return (
+        _account(situation),
+        _purchases(situation),
+        _scope(entity, campaign, book),
+        _status(entity),
+        _age(entity, limits, now),
+        _measured(entity, campaign, situation),
+        _editable(entity, campaign, now),
+    )
+
+
+def open_entities(gates: Gates, situation: Situation) -> frozenset[str]:
+    """Ids of the entities whose own gates, and those of all parents, let them be acted on."""
+    closed = {
+        entity_id for entity_id, verdicts in gates.items() if any(binding(v) for v in verdicts)
+    }
+    return frozenset(
+        entity.id
+        for entity in situation.snapshot.entities()
+        if entity.id not in closed
+        and all(parent.id not in closed for parent in situation.snapshot.parents_of(entity))
+    )
+
+
+def _account(situation: Situation) -> Verdict:
+    account = situation.snapshot.account
+    return (passes if account.can_deliver else stops)(
+        "candidate.account",
+        observed=account.status,
+        limit="1, 8 or 9",
+        message=f"Ad account {account.id} has status {account.status}: "
+        + ("ads can run." if account.can_deliver else "its ads can't run, so nothing is done."),
+    )
+
+
+def _purchases(situation: Situation) -> Verdict:
+    count = situation.purchases_28d
+    return (passes if count > 0 else stops)(
+        "candidate.purchases",
+        observed=count,
+        limit=1,
+        message=f"{count} purchases in the account within 28 days."
+        + ("" if count else " Without any, ROAS means nothing: check the pixel first."),
+    )
+
+
+def _scope(entity: Entity, campaign: Campaign | None, book: PolicyBook) -> Verdict:
+    name = campaign.name if campaign is not None else entity.name
+    inside = book.scope.covers(entity.campaign_id, name, entity.id)
+    return (passes if inside else stops)(
+        "candidate.scope",
+        observed=inside,
+        limit=True,
+        message="Inside the configured scope." if inside else "Outside the configured scope.",
+    )
+
+
+def _status(entity: Entity) -> Verdict:
+    if entity.is_active:
+        return passes(
+            "candidate.status",
+            observed=entity.effective_status,
+            limit=Status.ACTIVE.value,
+            message=f"Meta reports it {entity.effective_status}.",
+        )
+    return stops(
+        "candidate.status",
+        observed=entity.effective_status,
+        limit=Status.ACTIVE.value,
+        message=f"Meta reports it {entity.effective_status}: only what can deliver is worked on.",
+    )
+
+
+def _age(entity: Entity, limits: Limits, now: datetime) -> Verdict:
+    rule = "candidate.age"
+    created_at = entity.created_at
+    if created_at is None:
+        return stops(
+            rule,
+            observed=None,
+            limit=limits.min_age_hours,
+            message="Meta told no creation time, so it counts as too young.",
+        )
+    hours = Decimal(int((now - created_at).total_seconds())) / 3600
+    ready_at = created_at + timedelta(hours=float(limits.min_age_hours))
+    if now < ready_at:
+        when = f"{ready_at:%Y-%m-%d %H:%M} UTC"
+        return stops(
+            rule,
+            observed=hours.quantize(Decimal("0.1")),
+            limit=limits.min_age_hours,
+            message=f"Created {hours:.0f} hours ago; it is left to itself until {when}.",
+            eligible_at=ready_at,
+        )
+    return passes(
+        rule,
+        observed=hours.quantize(Decimal("0.1")),
+        limit=limits.min_age_hours,
+        message=f"Created {hours / 24:.0f} days ago.",
+    )
+
+
+def _measured(entity: Entity, campaign: Campaign | None, situation: Situation) -> Verdict:
+    """Measured by purchases: otherwise it has no ROAS and must never be paused for one."""
+    reason = _why_unmeasured(entity, campaign, situation)
+    objective = campaign.objective if campaign is not None else None
+    if reason is not None:
+        return stops("candidate.measured", observed=objective, limit="purchases", message=reason)
+    return passes(
+        "candidate.measured",
+        observed=objective,
+        limit="purchases",
+        message="Measured by purchases.",
+    )
+
+
+def _why_unmeasured(entity: Entity, campaign: Campaign | None, situation: Situation) -> str | None:
+    if campaign is None:
+        return "Its campaign is not in the read."
+    if campaign.objective not in SALES_OBJECTIVES:
+        return f"Its campaign's objective is {campaign.objective}, not sales: it has no ROAS."
+    snapshot = situation.snapshot
+    match entity:
+        case AdSet():
+            adsets: tuple[AdSet, ...] = (entity,)
+        case Ad():
+            adsets = tuple(a for a in (snapshot.adsets.get(entity.of_adset),) if a is not None)
+        case _:
+            adsets = tuple(a for a in snapshot.adsets_of(campaign.id) if a.is_active)
+    other = next((adset for adset in adsets if not _buys_purchases(adset)), None)
+    if not adsets:
+        return "It has no active ad set that optimises for purchases."
+    if other is not None:
+        goal = other.purchase_event or other.optimization_goal
+        return f"Ad set {other.id} optimises for {goal}, not for purchases or their value."
+    return None
+
+
+def _buys_purchases(adset: AdSet) -> bool:
+    return adset.optimization_goal in PURCHASE_GOALS and (
+        adset.purchase_event is None or adset.purchase_event in PURCHASE_EVENTS
+    )
+
+
+def _editable(entity: Entity, campaign: Campaign | None, now: datetime) -> Verdict:
+    """What the API can't change, or what a schedule changes by itself, is read only."""
+    reason = _why_read_only(entity, campaign, now)
+    if reason is None:
+        return passes(
+            "candidate.editable", observed=True, limit=True, message="It may be changed."
+        )
+    return stops("candidate.editable", observed=False, limit=True, message=reason)
+
+
+def _why_read_only(entity: Entity, campaign: Campaign | None, now: datetime) -> str | None:
+    if campaign is not None and campaign.smart_promotion_type in LEGACY_ADVANTAGE:
+        return (
+            f"A legacy Advantage+ campaign ({campaign.smart_promotion_type}): Meta's API no "
+            "longer changes it."
+        )
+    if entity.status in (Status.ARCHIVED, Status.DELETED):
+        return f"It is {entity.status.lower()}."
+    match entity:
+        case Campaign(stops_at=ends_at) | AdSet(ends_at=ends_at):
+            if ends_at is not None and ends_at <= now:
+                return f"It ended at {ends_at:%Y-%m-%d %H:%M} UTC."
+            if entity.has_budget_schedule:
+                return "Its budget follows a schedule in Ads Manager."
+        case _:
+            pass
+    return None

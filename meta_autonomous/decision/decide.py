@@ -1,0 +1,487 @@
+"""From situations to a plan: candidates, wanted actions, both engines, route, order, limits.
+
+One pass over all accounts of a tick. What is granted to one action counts for every later one, so
+that the sum of a plan obeys the limits as each of its parts does.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from meta_autonomous.decision.candidates import binding, gates_of, open_entities, stops
+from meta_autonomous.decision.context import (
+    AutomaticPause,
+    Case,
+    Evaluation,
+    PendingSuggestion,
+    Situation,
+    Totals,
+)
+from meta_autonomous.decision.limits import Limits, PolicyBook
+from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
+from meta_autonomous.decision.policy_engine import POLICY_RULES
+from meta_autonomous.decision.rules import judge
+from meta_autonomous.decision.safety import SAFETY_RULES
+from meta_autonomous.decision.safety_spend import extra_usd
+from meta_autonomous.domain.action import (
+    SCALES,
+    Action,
+    ActionStatus,
+    ActionType,
+    Outcome,
+    Route,
+)
+from meta_autonomous.domain.entities import Ad, Campaign, Entity
+from meta_autonomous.domain.quantities import Money
+from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
+
+SMALLEST_CHANGE: Final = Decimal("0.01")
+SAME_SIZE: Final = Decimal("0.02")
+RESUME_WITHIN: Final = timedelta(days=14)
+_ORDER: Final = (
+    ActionType.PAUSE,
+    ActionType.SCALE_DOWN,
+    ActionType.REALLOCATE,
+    ActionType.SCALE_UP,
+    ActionType.RESUME,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """One action and what is to become of it. `executes` is True when nobody else is asked."""
+
+    account_id: str
+    action: Action
+    outcome: Outcome
+    route: Route
+    verdicts: tuple[Verdict, ...]
+    reason: str
+    is_urgent: bool = False
+    unchanged_id: int | None = None
+    amount_usd: Decimal | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def executes(self) -> bool:
+        return self.outcome is Outcome.EXECUTED
+
+    @property
+    def status(self) -> ActionStatus:
+        """The status in which the action is recorded, before anything is executed."""
+        match self.outcome:
+            case Outcome.POLICY_BLOCKED | Outcome.SAFETY_BLOCKED:
+                return ActionStatus.BLOCKED
+            case Outcome.QUEUED | Outcome.UNCHANGED:
+                return ActionStatus.SUGGESTED
+            case Outcome.DEFERRED:
+                return ActionStatus.DEFERRED
+            case Outcome.EXECUTED | Outcome.FAILED | Outcome.IN_DOUBT:
+                return ActionStatus.APPROVED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All decisions of a tick in the order in which they are carried out, and why for the rest."""
+
+    decisions: tuple[Decision, ...]
+    gates: Mapping[str, tuple[Verdict, ...]]  # entity id -> what was asked before the rules
+    evaluated: frozenset[str]  # campaigns that had their full turn
+    totals: Totals
+
+
+PauseWindows = Callable[[Entity], Evaluation | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deciding:
+    """The circumstances of a whole tick's decisions."""
+
+    now: datetime
+    book: PolicyBook
+    is_auto: bool
+    totals: Totals
+    pause_windows: Mapping[str, PauseWindows]  # by account
+
+
+def decide(situations: Sequence[Situation], deciding: Deciding) -> Plan:
+    """The plan of one tick."""
+    gates: dict[str, list[Verdict]] = {}
+    proposals: list[tuple[Situation, Action]] = []
+    opened = {
+        situation.snapshot.account.id: _ask_gates(situation, deciding, gates)
+        for situation in situations
+    }
+    turns = _turns(situations, deciding, opened, gates)
+    for situation in situations:
+        may_act = opened[situation.snapshot.account.id]
+        proposals += _proposals(situation, deciding, may_act, turns, gates)
+    proposals.sort(key=lambda pair: _priority(pair[1]))
+    granting = _Granting(deciding)
+    decisions = tuple(granting.decide(situation, action) for situation, action in proposals)
+    return Plan(
+        decisions=decisions,
+        gates={entity_id: tuple(verdicts) for entity_id, verdicts in gates.items()},
+        evaluated=turns,
+        totals=granting.totals,
+    )
+
+
+# --- proposals ----------------------------------------------------------------------------------
+
+
+def _ask_gates(
+    situation: Situation, deciding: Deciding, gates: dict[str, list[Verdict]]
+) -> frozenset[str]:
+    """Asks every entity's gates; the ids of those that may be acted on."""
+    mine = {
+        entity.id: gates_of(
+            entity,
+            _limits(entity, situation, deciding.book),
+            deciding.book,
+            situation,
+            deciding.now,
+        )
+        for entity in situation.snapshot.entities()
+    }
+    gates.update({entity_id: list(verdicts) for entity_id, verdicts in mine.items()})
+    return open_entities(mine, situation)
+
+
+def _turns(
+    situations: Sequence[Situation],
+    deciding: Deciding,
+    opened: Mapping[str, frozenset[str]],
+    gates: dict[str, list[Verdict]],
+) -> frozenset[str]:
+    """The candidate campaigns whose full evaluation is now: the longest-unevaluated first."""
+    waiting: list[tuple[float, str]] = []
+    for situation in situations:
+        may_act = opened[situation.snapshot.account.id]
+        for campaign_id in situation.snapshot.campaigns:
+            if campaign_id in may_act:
+                seen_at = situation.memory.of(campaign_id).last_evaluated_at
+                waiting.append((seen_at.timestamp() if seen_at else 0.0, campaign_id))
+    waiting.sort()
+    most = deciding.book.limits.max_campaigns_per_tick
+    for _, campaign_id in waiting[most:]:
+        gates[campaign_id].append(
+            stops(
+                "candidate.turn",
+                observed=len(waiting),
+                limit=most,
+                message=f"{len(waiting)} campaigns are candidates and {most} are evaluated per "
+                "tick, the longest-unevaluated first: its turn comes. Hard stops are looked for "
+                "all the same.",
+            )
+        )
+    return frozenset(campaign_id for _, campaign_id in waiting[:most])
+
+
+def _proposals(
+    situation: Situation,
+    deciding: Deciding,
+    opened: frozenset[str],
+    turns: frozenset[str],
+    gates: dict[str, list[Verdict]],
+) -> list[tuple[Situation, Action]]:
+    look = Campaigns(
+        situation=situation,
+        now=deciding.now,
+        open_ids=opened,
+        pause_window=deciding.pause_windows[situation.snapshot.account.id],
+    )
+    actions: list[Action] = []
+    for campaign in situation.snapshot.campaigns.values():
+        limits = _limits(campaign, situation, deciding.book)
+        if campaign.id not in opened:
+            continue
+        wanted = want(campaign, limits, look, only_hard_stops=campaign.id not in turns)
+        for entity_id, verdicts in wanted.gates.items():
+            gates[entity_id].extend(verdicts)
+        actions += _scales_before_reallocation(
+            wanted.actions, wanted.replaced, situation, deciding
+        )
+    for entity in _paused_by_us(situation, deciding, gates):
+        wanted = want_resume(entity, _limits(entity, situation, deciding.book), look)
+        for entity_id, verdicts in wanted.gates.items():
+            gates[entity_id].extend(verdicts)
+        actions += wanted.actions
+    return [(situation, action) for action in actions]
+
+
+def _scales_before_reallocation(
+    actions: list[Action], replaced: list[Action], situation: Situation, deciding: Deciding
+) -> list[Action]:
+    """A reallocation stands in for two scale actions, unless auto mode would execute one now."""
+    if not replaced or not deciding.is_auto:
+        return actions
+    trial = _Granting(deciding)
+    if any(trial.decide(situation, scale).executes for scale in replaced):
+        kept = [action for action in actions if action.type is not ActionType.REALLOCATE]
+        return kept + replaced
+    return actions
+
+
+def _paused_by_us(
+    situation: Situation, deciding: Deciding, gates: Mapping[str, list[Verdict]]
+) -> Iterable[Entity]:
+    """Entities that this system paused within 14 days, still paused, otherwise workable."""
+    for entity_id, memory in sorted(situation.memory.entities.items()):
+        paused_at = memory.paused_by_us_at
+        entity = situation.snapshot.entity(entity_id)
+        if entity is None or paused_at is None or entity.status != "PAUSED":
+            continue
+        if deciding.now - paused_at > RESUME_WITHIN:
+            continue
+        others = [gate for gate in gates[entity_id] if gate.rule != "candidate.status"]
+        parents = situation.snapshot.parents_of(entity)
+        if not any(map(binding, others)) and all(parent.is_active for parent in parents):
+            yield entity
+
+
+def _priority(action: Action) -> tuple[bool, int, Decimal, str]:
+    return (
+        not action.is_hard_stop,
+        _ORDER.index(action.type),
+        -action.stake_usd,
+        action.entity.id,
+    )
+
+
+def _limits(entity: Entity, situation: Situation, book: PolicyBook) -> Limits:
+    campaign = situation.snapshot.campaigns.get(entity.campaign_id)
+    name = campaign.name if campaign is not None else entity.name
+    return book.limits_for(situation.snapshot.account.id, name)
+
+
+# --- judging ------------------------------------------------------------------------------------
+
+
+def may_run_unasked(action: Action, limits: Limits, *, is_auto: bool) -> bool:
+    """The seed's `is_safe_for_auto`, but for size: that is settled by the route afterwards."""
+    if not is_auto:
+        return action.is_hard_stop and limits.hard_stop_executes_in_suggest
+    if action.type not in limits.auto_action_types:
+        return False
+    match action.type:
+        case ActionType.PAUSE:
+            return True
+        case ActionType.SCALE_UP | ActionType.SCALE_DOWN:
+            return action.confidence is not None and (
+                action.confidence >= limits.min_auto_confidence
+            )
+        case ActionType.REALLOCATE | ActionType.RESUME:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An action at the size at which both engines were asked last, and all that they said."""
+
+    action: Action
+    policy: tuple[Verdict, ...]
+    safety: tuple[Verdict, ...]
+    clamped: tuple[Verdict, ...] = ()  # what refused the wanted size, before the retry
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return (*self.clamped, *self.policy, *self.safety)
+
+    @property
+    def blocking(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in (*self.policy, *self.safety) if v.effect is Effect.BLOCKS)
+
+    @property
+    def deferring(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in (*self.policy, *self.safety) if v.effect is Effect.DEFERS)
+
+    @property
+    def demoting(self) -> tuple[Verdict, ...]:
+        return tuple(v for v in (*self.policy, *self.safety) if v.effect is Effect.DEMOTES)
+
+    @property
+    def outcome_if_stopped(self) -> Outcome | None:
+        if any(verdict.effect is Effect.BLOCKS for verdict in self.policy):
+            return Outcome.POLICY_BLOCKED
+        if self.blocking:
+            return Outcome.SAFETY_BLOCKED
+        return Outcome.DEFERRED if self.deferring else None
+
+
+def judge_action(action: Action, case: Case) -> Judged:
+    """Both engines on one action; too large for a rule that leaves room, once more at the largest
+    size with which all such rules agree. What refuses it then refuses more than its size."""
+    first = _judge(action, case)
+    too_large = [v for v in first.blocking if v.allowed and _resized(action, v.allowed)]
+    if not too_large:
+        return first
+    tightest = _tightest(action, [v.allowed for v in too_large if v.allowed])
+    smaller = _resized(action, tightest)
+    if smaller is None:
+        return first
+    clamped = tuple(
+        replace(verdict, ruling=Ruling.CLAMP, effect=Effect.NONE) for verdict in too_large
+    )
+    return replace(_judge(smaller, case), clamped=clamped)
+
+
+def _judge(action: Action, case: Case) -> Judged:
+    return Judged(action, judge(POLICY_RULES, action, case), judge(SAFETY_RULES, action, case))
+
+
+def _tightest(action: Action, allowed: Sequence[Money]) -> Money:
+    """The allowed amount nearest to leaving everything as it is."""
+    grows = action.type is ActionType.REALLOCATE or action.legs[0].is_increase
+    return (min if grows else max)(allowed, key=_minor)
+
+
+def _resized(action: Action, allowed: Money) -> Action | None:
+    """The action at that daily budget (a reallocation: that amount); None below one percent."""
+    leg = action.legs[0]
+    if leg.current.minor <= 0:
+        return None
+    if action.type is ActionType.REALLOCATE:
+        small = allowed.minor <= 0 or allowed / leg.current < SMALLEST_CHANGE
+        return None if small else action.moving(allowed)
+    away = allowed - leg.current if leg.is_increase else leg.current - allowed
+    return None if away / leg.current < SMALLEST_CHANGE else action.with_budget(allowed)
+
+
+@dataclass(slots=True)
+class _Granting:
+    """Decides one action after the other, counting what the earlier ones were granted."""
+
+    deciding: Deciding
+    totals: Totals = field(init=False)
+    pauses: list[AutomaticPause] = field(default_factory=list)
+    increases: dict[str, list[Action]] = field(default_factory=dict)  # by account
+    spent_actions: int = 0
+
+    def __post_init__(self) -> None:
+        self.totals = self.deciding.totals
+
+    def decide(self, situation: Situation, action: Action) -> Decision:
+        limits = _limits(action.entity, situation, self.deciding.book)
+        auto = may_run_unasked(action, limits, is_auto=self.deciding.is_auto)
+        route = Route.AUTO if auto else Route.PERSON
+        judged = judge_action(action, self._case(situation, limits, route))
+        demoted: tuple[Verdict, ...] = ()
+        if route is Route.AUTO and judged.demoting:
+            demoted, route = judged.demoting, Route.PERSON
+            judged = judge_action(action, self._case(situation, limits, route))
+        return self._settle(situation, limits, route, judged, demoted)
+
+    def _case(self, situation: Situation, limits: Limits, route: Route) -> Case:
+        return Case(
+            now=self.deciding.now,
+            route=route,
+            limits=limits,
+            book=self.deciding.book,
+            situation=situation,
+            totals=self.totals,
+            granted_pauses=tuple(self.pauses),
+            granted_geo=tuple(self.increases.get(situation.snapshot.account.id, ())),
+            freeze=self.deciding.book.freeze_at(self.deciding.now),
+        )
+
+    def _settle(
+        self,
+        situation: Situation,
+        limits: Limits,
+        route: Route,
+        judged: Judged,
+        demoted: tuple[Verdict, ...],
+    ) -> Decision:
+        action = judged.action
+        decision = Decision(
+            account_id=situation.snapshot.account.id,
+            action=action,
+            outcome=Outcome.EXECUTED if route is Route.AUTO else Outcome.QUEUED,
+            route=route,
+            verdicts=(*demoted, *judged.verdicts),
+            reason=action.reason,
+            is_urgent=action.is_hard_stop or any(v.rule == "safety.blast_radius" for v in demoted),
+            amount_usd=amount_usd(action, situation),
+        )
+        stopped = judged.outcome_if_stopped
+        if stopped is not None:
+            cause = (*judged.blocking, *judged.deferring)[0]
+            reason = cause.sentence or cause.message
+            return replace(decision, outcome=stopped, reason=reason, is_urgent=False)
+        pending = situation.memory.of(action.entity.id).pending
+        if route is Route.PERSON and pending is not None and _is_same(action, pending):
+            self._grant(situation, action, route)
+            return replace(decision, outcome=Outcome.UNCHANGED, unchanged_id=pending.action_id)
+        most = self.deciding.book.limits.max_actions_per_tick
+        if self.spent_actions >= most:
+            late = replace(
+                stops(
+                    "limits.actions_per_tick",
+                    observed=self.spent_actions,
+                    limit=most,
+                    message=f"{most} actions were queued or executed by this tick already: it "
+                    "waits for the next one.",
+                ),
+                effect=Effect.DEFERS,
+                sentence="MAX_ACTIONS_PER_TICK is reached; it waits for the next tick.",
+            )
+            return replace(
+                decision,
+                outcome=Outcome.DEFERRED,
+                verdicts=(*decision.verdicts, late),
+                reason=late.sentence,
+                is_urgent=False,
+            )
+        self.spent_actions += 1
+        self._grant(situation, action, route)
+        hours = float(limits.suggestion_ttl_hours)
+        return replace(decision, expires_at=self.deciding.now + timedelta(hours=hours))
+
+    def _grant(self, situation: Situation, action: Action, route: Route) -> None:
+        self.totals = self.totals.granting(extra_usd(action, situation, self.deciding.now))
+        if action.raises_spend:
+            account_id = situation.snapshot.account.id
+            self.increases.setdefault(account_id, []).append(action)
+        if route is Route.AUTO and action.type is ActionType.PAUSE:
+            self.pauses.append(_automatic_pause(action.entity, self.deciding.now))
+
+
+def _is_same(action: Action, pending: PendingSuggestion) -> bool:
+    """Whether a pending suggestion says the same: type, base budget, size within two points."""
+    if action.type is not pending.type or action.entity_ids != pending.entity_ids:
+        return False
+    if action.type not in SCALES and action.type is not ActionType.REALLOCATE:
+        return True
+    base, proposed = action.current_budget, action.proposed_budget
+    if base is None or proposed is None or pending.proposed is None or base != pending.base:
+        return False
+    return abs((proposed - pending.proposed) / base) <= SAME_SIZE
+
+
+def amount_usd(action: Action, situation: Situation) -> Decimal | None:
+    """New less old budget per day in USD, signed; a pause counts its own budget, if it has one."""
+    if action.legs:
+        moved = [situation.usd(leg.proposed - leg.current) for leg in action.legs]
+        return None if None in moved else sum((m for m in moved if m is not None), Decimal(0))
+    budget = action.entity.budget
+    daily = budget.daily(situation.snapshot.observed_at) if budget is not None else None
+    usd = situation.usd(daily) if daily is not None else None
+    if usd is None:
+        return None
+    return -usd if action.type is ActionType.PAUSE else usd
+
+
+def _automatic_pause(entity: Entity, at: datetime) -> AutomaticPause:
+    adset_id = entity.parent_id if isinstance(entity, Ad) else None
+    if adset_id is None and not isinstance(entity, Campaign):
+        adset_id = entity.id
+    return AutomaticPause(
+        entity_id=entity.id, campaign_id=entity.campaign_id, adset_id=adset_id, at=at
+    )
+
+
+def _minor(money: Money) -> int:
+    return money.minor

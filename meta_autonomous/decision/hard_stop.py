@@ -1,0 +1,115 @@
+"""The hard stop: when an entity must halt, and what may not be done to it then."""
+
+from decimal import Decimal
+
+from meta_autonomous.decision.context import Case
+from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.rules import (
+    blocks,
+    named,
+    number,
+    passes,
+    percent,
+    raised,
+    seen,
+    strictest,
+    tidy,
+)
+from meta_autonomous.domain.action import Action
+from meta_autonomous.domain.entities import Entity
+from meta_autonomous.domain.verdict import Verdict
+
+
+def must_halt(
+    roas: Decimal | None,
+    prob_below: Decimal | None,
+    spend_usd: Decimal | None,
+    limits: Limits,
+) -> bool | None:
+    """ROAS under the limit, probably so, and spent enough to say it; None where that is unknown.
+
+    `prob_below` is P(true ROAS < HARD_STOP_ROAS). Without spend there is no ROAS and no halt.
+    """
+    if roas is None or roas >= limits.hard_stop_roas:
+        return False
+    if spend_usd is not None and spend_usd < limits.min_spend_usd:
+        return False
+    if prob_below is not None and prob_below < limits.hard_stop_confidence:
+        return False
+    return None if spend_usd is None or prob_below is None else True
+
+
+def in_hard_stop(entity: Entity, case: Case) -> bool | None:
+    evidence = seen(entity, case)
+    return must_halt(
+        evidence.roas,
+        evidence.prob_below(case.limits.hard_stop_roas),
+        evidence.spend_usd,
+        case.limits,
+    )
+
+
+def hard_stop(action: Action, case: Case) -> Verdict:
+    """Nothing that must halt, and nothing under it, gets more money."""
+    if not action.raises_spend:
+        return _told(action.entity, case)
+    return strictest(
+        _may_grow(relative, entity, case)
+        for entity in raised(action)
+        for relative in (entity, *case.snapshot.parents_of(entity))
+    )
+
+
+def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
+    limit = case.limits.hard_stop_roas
+    evidence = seen(relative, case)
+    observed = None if evidence.roas is None else tidy(evidence.roas)
+    above = "" if relative.id == entity.id else f", above the {named(entity)},"
+    match in_hard_stop(relative, case):
+        case True:
+            return blocks(
+                observed,
+                limit,
+                f"The {named(relative)}{above} is in hard stop: {_numbers(relative, case)}. "
+                "It gets no more money until its ROAS recovers.",
+            )
+        case None:
+            return blocks(
+                observed,
+                limit,
+                f"Whether the {named(relative)}{above} is in hard stop is unknown: "
+                f"{_numbers(relative, case)}.",
+            )
+        case _:
+            return passes(
+                observed,
+                limit,
+                f"The {named(relative)} is not in hard stop: {_numbers(relative, case)}.",
+            )
+
+
+def _told(entity: Entity, case: Case) -> Verdict:
+    """On an action that gives no more money: only what the hard stop says."""
+    limit = case.limits.hard_stop_roas
+    roas = seen(entity, case).roas
+    observed = None if roas is None else tidy(roas)
+    if in_hard_stop(entity, case):
+        told = f"The {named(entity)} must halt: {_numbers(entity, case)}."
+        return passes(observed, limit, told)
+    return passes(
+        observed, limit, f"The {named(entity)} is not in hard stop: {_numbers(entity, case)}."
+    )
+
+
+def _numbers(entity: Entity, case: Case) -> str:
+    evidence = seen(entity, case)
+    limit = case.limits.hard_stop_roas
+    if evidence.roas is None:
+        return "it spent nothing, so it has no ROAS"
+    told = f"ROAS {number(evidence.roas)} against {number(limit)}"
+    prob = evidence.prob_below(limit)
+    sure = "an unknown probability" if prob is None else f"a probability of {percent(prob)}"
+    return (
+        f"{told}, below it with {sure} (limit {percent(case.limits.hard_stop_confidence)}), "
+        f"spend {'unknown' if evidence.spend_usd is None else f'{evidence.spend_usd:,.2f} USD'}"
+    )

@@ -1,0 +1,594 @@
+"""Which changes the numbers ask for, before any rule is asked (contract section 4, step 4).
+
+Budgets live on the campaign or on its ad sets, never on an ad; pauses fit every level. An action
+needs the point condition on the raw ROAS (what a manager sees in Ads Manager) and the posterior
+probability of the same claim. For every entity looked at, the gates say why it got an action, or
+why it got none.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Final
+
+from meta_autonomous.decision.candidates import binding, passes, stops
+from meta_autonomous.decision.context import Evaluation, Situation
+from meta_autonomous.decision.hard_stop import must_halt
+from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.posterior import prob_ratio_at_least
+from meta_autonomous.domain.action import SCALES, Action, ActionType, BudgetLeg
+from meta_autonomous.domain.entities import AdSet, BudgetKind, Campaign, Entity, Status
+from meta_autonomous.domain.quantities import Money
+from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
+
+LARGEST_STEP: Final = Decimal("0.50")
+SMALLEST_STEP: Final = Decimal("0.01")
+REALLOCATE_SHARE: Final = Decimal("0.20")
+REALLOCATE_CONFIDENCE: Final = Decimal("0.75")
+REALLOCATE_SIBLINGS: Final = 3
+REVERSAL_WINDOW: Final = timedelta(days=7)
+REJECTION_REST: Final = timedelta(hours=24)
+WELL_SPENT: Final = Decimal("0.70")
+
+#: The evaluation of a paused entity in the window of the decision that paused it, restated.
+PauseWindow = Callable[[Entity], Evaluation | None]
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What one campaign's numbers ask for, and the gates of every entity of it.
+
+    `replaced` are the scale actions that a reallocation stands in for; they come back when auto
+    mode would execute one of them now.
+    """
+
+    actions: list[Action]
+    replaced: list[Action]
+    gates: dict[str, list[Verdict]]
+
+    def say(self, entity: Entity, verdict: Verdict) -> None:
+        self.gates.setdefault(entity.id, []).append(verdict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaigns:
+    """How to look at one campaign: everything `want` needs beside the campaign itself."""
+
+    situation: Situation
+    now: datetime
+    open_ids: frozenset[str]  # what may be acted on, itself and all above it
+    pause_window: PauseWindow
+
+
+def want(
+    campaign: Campaign, limits: Limits, look: Campaigns, *, only_hard_stops: bool = False
+) -> Wanted:
+    """The actions that one candidate campaign's numbers ask for, at most one per entity."""
+    wanted = Wanted(actions=[], replaced=[], gates={})
+    paused = set(_want_pauses(campaign, limits, look, wanted, only_hard_stops=only_hard_stops))
+    if only_hard_stops or campaign.effective_status != Status.ACTIVE:
+        return wanted
+    for entity in _alive(campaign, look.situation, paused, wanted):
+        if entity.id not in paused and entity.id in look.open_ids:
+            _want_budget(entity, limits, look, wanted)
+    _want_reallocation(campaign, limits, look, wanted, paused)
+    return wanted
+
+
+# --- pauses -------------------------------------------------------------------------------------
+
+
+def is_hard_stop(evaluation: Evaluation | None, limits: Limits) -> bool:
+    """Whether the evaluation alone says that the entity must halt."""
+    if evaluation is None:
+        return False
+    sure = evaluation.prob_below(limits.hard_stop_roas)
+    return must_halt(evaluation.roas, sure, evaluation.spend_usd, limits) is True
+
+
+def has_minimum_data(evaluation: Evaluation | None, limits: Limits) -> bool:
+    return (
+        evaluation is not None
+        and evaluation.spend_usd is not None
+        and evaluation.spend_usd >= limits.min_spend_usd
+        and evaluation.facts.impressions >= limits.min_impressions
+    )
+
+
+def _is_weak(evaluation: Evaluation | None, limits: Limits) -> bool:
+    """ROAS < PAUSE_ROAS with minimum data and the confidence of any action."""
+    if evaluation is None or evaluation.roas is None or not has_minimum_data(evaluation, limits):
+        return False
+    sure = evaluation.prob_below(limits.pause_roas)
+    return (
+        evaluation.roas < limits.pause_roas
+        and sure is not None
+        and sure >= limits.min_action_confidence
+    )
+
+
+def _want_pauses(
+    entity: Entity, limits: Limits, look: Campaigns, wanted: Wanted, *, only_hard_stops: bool
+) -> Iterator[str]:
+    """Pause the entity, or else its failing children; yields the ids that get a pause.
+
+    A parent is spared as long as anything active below it, with minimum data, earns its keep.
+    """
+    situation = look.situation
+    evaluation = situation.evaluation(entity)
+    hard = is_hard_stop(evaluation, limits)
+    failing = hard or (not only_hard_stops and _is_weak(evaluation, limits))
+    if failing and entity.id in look.open_ids:
+        good = _earning_child(entity, limits, situation)
+        if good is None:
+            assert evaluation is not None  # noqa: S101 - failing implies an evaluation
+            action = _pause(entity, evaluation, limits, hard=hard)
+            if not _rests_after_rejection(action, look, wanted):
+                wanted.actions.append(action)
+                yield entity.id
+            return
+        wanted.say(
+            entity,
+            stops(
+                "wanted.children",
+                observed=_two(_roas_of(good, situation)),
+                limit=limits.hard_stop_roas,
+                message=f"Not paused as a whole: {good.level} {good.id} below it has ROAS "
+                f"{_two(_roas_of(good, situation))}. Its failing children are paused instead.",
+            ),
+        )
+    for child in _children(entity, situation):
+        yield from _want_pauses(child, limits, look, wanted, only_hard_stops=only_hard_stops)
+
+
+def _pause(entity: Entity, evaluation: Evaluation, limits: Limits, *, hard: bool) -> Action:
+    threshold = limits.hard_stop_roas if hard else limits.pause_roas
+    confidence = evaluation.prob_below(threshold)
+    claim = (
+        f"ROAS {_two(evaluation.roas)} over {len(evaluation.window)} days on "
+        f"{_dollars(evaluation.spend_usd)} of spend, {_percent(confidence)} sure that the true "
+        f"ROAS is below {threshold}"
+    )
+    return Action(
+        type=ActionType.PAUSE,
+        entity=entity,
+        roas=evaluation.roas,
+        expected_roas=evaluation.expected_roas,
+        confidence=confidence,
+        reason=f"HARD STOP: {claim}" if hard else claim,
+        is_hard_stop=hard,
+        stake_usd=_daily_spend_usd(evaluation),
+    )
+
+
+def _earning_child(entity: Entity, limits: Limits, situation: Situation) -> Entity | None:
+    """The first active descendant with minimum data and a ROAS of at least HARD_STOP_ROAS."""
+    for child in _children(entity, situation):
+        if not child.is_active:
+            continue
+        evaluation = situation.evaluation(child)
+        if (
+            evaluation is not None
+            and has_minimum_data(evaluation, limits)
+            and evaluation.roas is not None
+            and evaluation.roas >= limits.hard_stop_roas
+        ):
+            return child
+        below = _earning_child(child, limits, situation)
+        if below is not None:
+            return below
+    return None
+
+
+# --- resume -------------------------------------------------------------------------------------
+
+
+def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
+    """Take back our own pause when its window, restated, says that it was wrong."""
+    wanted = Wanted(actions=[], replaced=[], gates={})
+    evaluation = look.pause_window(entity)
+    if evaluation is None or evaluation.roas is None:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.resume",
+                observed=None,
+                limit=limits.resume_roas,
+                message="Paused by this system; its window has no spend to judge it by.",
+            ),
+        )
+        return wanted
+    confidence = evaluation.prob_at_least(limits.resume_roas)
+    ready = (
+        not is_hard_stop(evaluation, limits)
+        and evaluation.roas >= limits.resume_roas
+        and confidence is not None
+        and confidence >= limits.min_action_confidence
+    )
+    verdict = (passes if ready else stops)(
+        "wanted.resume",
+        observed=_two(evaluation.roas),
+        limit=limits.resume_roas,
+        message=f"Paused by this system; restated, the window of that decision has ROAS "
+        f"{_two(evaluation.roas)}, {_percent(confidence)} sure that it is at least "
+        f"{limits.resume_roas} ({_percent(limits.min_action_confidence)} needed).",
+    )
+    wanted.say(entity, verdict)
+    if not ready:
+        return wanted
+    action = Action(
+        type=ActionType.RESUME,
+        entity=entity,
+        roas=evaluation.roas,
+        expected_roas=evaluation.expected_roas,
+        confidence=confidence,
+        reason=f"Restated ROAS {_two(evaluation.roas)} in the window in which it was paused, "
+        f"{_percent(confidence)} sure that it is at least {limits.resume_roas}",
+        stake_usd=_daily_spend_usd(evaluation),
+    )
+    if not _rests_after_rejection(action, look, wanted):
+        wanted.actions.append(action)
+    return wanted
+
+
+# --- budgets ------------------------------------------------------------------------------------
+
+
+def _want_budget(entity: Entity, limits: Limits, look: Campaigns, wanted: Wanted) -> None:
+    """A scale action for one holder of a budget; for anything else, why there is none."""
+    situation = look.situation
+    if entity.budget is None:
+        wanted.say(entity, _no_budget_here(entity, situation))
+        return
+    current = entity.budget.daily(look.now)
+    if current is None or current.minor <= 0:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.budget",
+                observed=None if current is None else current.plain(),
+                limit=None,
+                message="Its budget per day can't be told (a lifetime budget without an end, or "
+                "past it), so it is left alone.",
+            ),
+        )
+        return
+    if entity.effective_status != Status.ACTIVE:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.budget",
+                observed=entity.effective_status,
+                limit=Status.ACTIVE.value,
+                message=f"Meta reports {entity.effective_status}: it may be paused, but its "
+                "budget is left alone.",
+            ),
+        )
+        return
+    action = _scale(entity, current, limits, look, wanted)
+    if action is not None and not _rests_after_rejection(action, look, wanted):
+        wanted.actions.append(action)
+
+
+def _scale(
+    entity: Entity, current: Money, limits: Limits, look: Campaigns, wanted: Wanted
+) -> Action | None:
+    evaluation = look.situation.evaluation(entity)
+    if evaluation is None or evaluation.roas is None:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.roas",
+                observed=None,
+                limit=None,
+                message="No spend in the window, so it has no ROAS to act on.",
+            ),
+        )
+        return None
+    roas = evaluation.roas
+    if limits.scale_down_roas < roas < limits.scale_up_roas:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.roas",
+                observed=_two(roas),
+                limit=f"{limits.scale_down_roas}..{limits.scale_up_roas}",
+                message=f"ROAS {_two(roas)} lies between {limits.scale_down_roas} (cut at or "
+                f"below) and {limits.scale_up_roas} (raise at or above): nothing to change.",
+            ),
+        )
+        return None
+    up = roas >= limits.scale_up_roas
+    threshold = limits.scale_up_roas if up else limits.scale_down_roas
+    confidence = evaluation.prob_at_least(threshold) if up else evaluation.prob_below(threshold)
+    side = "at least" if up else "at most"
+    needed = _needed_confidence(entity, 1 if up else -1, limits, look)
+    if confidence is None or confidence < needed:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.confidence",
+                observed=confidence,
+                limit=needed,
+                message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but it is only "
+                f"{_percent(confidence)} sure that the true ROAS is {side} {threshold}; "
+                f"{_percent(needed)} is needed.",
+            ),
+        )
+        return None
+    step = min(LARGEST_STEP, abs(roas / threshold - 1))
+    step = max(SMALLEST_STEP, step)
+    if up:
+        proposed = current.times_down(1 + step)
+    else:
+        floor = min(look.situation.snapshot.account.min_daily_budget, current, key=_minor)
+        proposed = max(current.times_up(1 - step), floor, key=_minor)
+    if proposed == current:
+        wanted.say(
+            entity,
+            stops(
+                "wanted.budget",
+                observed=current.plain(),
+                limit=look.situation.snapshot.account.min_daily_budget.plain(),
+                message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but from "
+                f"{current} there is no step left: it is at the account's minimum, or a step is "
+                "less than the smallest unit.",
+            ),
+        )
+        return None
+    wanted.say(
+        entity,
+        passes(
+            "wanted.roas",
+            observed=_two(roas),
+            limit=threshold,
+            message=f"ROAS {_two(roas)} is {side} {threshold}, {_percent(confidence)} sure.",
+        ),
+    )
+    if up:
+        _warn_if_underspent(entity, current, evaluation, look, wanted)
+    leg = BudgetLeg(entity=entity, current=current, proposed=proposed)
+    return Action(
+        type=ActionType.SCALE_UP if up else ActionType.SCALE_DOWN,
+        entity=entity,
+        legs=(leg,),
+        roas=roas,
+        expected_roas=evaluation.expected_roas,
+        confidence=confidence,
+        reason=f"ROAS {_two(roas)} over {len(evaluation.window)} days on "
+        f"{_dollars(evaluation.spend_usd)} of spend, {_percent(confidence)} sure that the true "
+        f"ROAS is {side} {threshold}",
+        stake_usd=abs(look.situation.usd(proposed - current) or Decimal(0)),
+    )
+
+
+def _needed_confidence(entity: Entity, direction: int, limits: Limits, look: Campaigns) -> Decimal:
+    """More is needed to turn round within 7 days than to go on in the same direction."""
+    memory = look.situation.memory.of(entity.id)
+    turned = memory.last_direction == -direction and memory.last_direction_at is not None
+    if turned and look.now - memory.last_direction_at < REVERSAL_WINDOW:  # type: ignore[operator]
+        return max(limits.reversal_confidence, limits.min_action_confidence)
+    return limits.min_action_confidence
+
+
+def _warn_if_underspent(
+    entity: Entity, current: Money, evaluation: Evaluation, look: Campaigns, wanted: Wanted
+) -> None:
+    daily = _daily_spend_usd(evaluation)
+    budget = look.situation.usd(current)
+    if budget and daily < budget * WELL_SPENT:
+        wanted.say(
+            entity,
+            Verdict(
+                rule="wanted.underspent",
+                ruling=Ruling.WARN,
+                effect=Effect.NONE,
+                observed=(daily / budget).quantize(Decimal("0.01")),
+                limit=WELL_SPENT,
+                message=f"Only {_percent(daily / budget)} of its budget was spent per day: a "
+                "higher budget may change nothing.",
+            ),
+        )
+
+
+def _no_budget_here(entity: Entity, situation: Situation) -> Verdict:
+    holder = situation.snapshot.budget_holder(entity)
+    if holder is None or holder.id == entity.id:
+        where = "its budget lives on its ad sets"
+    else:
+        where = f"it spends the budget of {holder.level} {holder.id}"
+    more = ""
+    if isinstance(entity, AdSet) and isinstance(holder, Campaign):
+        more = " Under a campaign budget Meta itself moves money between ad sets."
+    return stops(
+        "wanted.level",
+        observed=entity.level.value,
+        limit=None,
+        message=f"No budget of its own: {where}.{more}",
+    )
+
+
+# --- reallocation -------------------------------------------------------------------------------
+
+
+def _want_reallocation(
+    campaign: Campaign, limits: Limits, look: Campaigns, wanted: Wanted, paused: set[str]
+) -> None:
+    """Move money from the worst to the best of at least three siblings with own budgets."""
+    situation = look.situation
+    siblings = [
+        adset
+        for adset in situation.snapshot.adsets_of(campaign.id)
+        if adset.budget is not None
+        and adset.budget.kind is BudgetKind.DAILY
+        and adset.effective_status == Status.ACTIVE
+        and adset.id not in paused
+        and adset.id in look.open_ids
+    ]
+    if campaign.budget is not None or len(siblings) < REALLOCATE_SIBLINGS:
+        return
+    ranked = [
+        (evaluation.roas, adset.id, adset, evaluation)
+        for adset in siblings
+        if (evaluation := situation.evaluation(adset)) is not None
+        and evaluation.roas is not None
+        and evaluation.estimate is not None
+        and has_minimum_data(evaluation, limits)
+    ]
+    if len(ranked) < 2:  # noqa: PLR2004 - a pair
+        return
+    worst_roas, _, worst, worst_seen = min(ranked)
+    best_roas, _, best, best_seen = max(ranked)
+    if worst.id == best.id or best_roas < limits.reallocate_ratio * worst_roas:
+        return
+    if worst_seen.estimate is None or best_seen.estimate is None:
+        return
+    raw = prob_ratio_at_least(
+        best_seen.estimate.posterior, worst_seen.estimate.posterior, float(limits.reallocate_ratio)
+    )
+    sure = Decimal(repr(round(raw, 6)))
+    verdict = (passes if sure >= REALLOCATE_CONFIDENCE else stops)(
+        "wanted.reallocate",
+        observed=sure,
+        limit=REALLOCATE_CONFIDENCE,
+        message=f"Ad set {best.id} (ROAS {_two(best_roas)}) against {worst.id} (ROAS "
+        f"{_two(worst_roas)}): {_percent(sure)} sure that the true ratio is at least "
+        f"{limits.reallocate_ratio}; {_percent(REALLOCATE_CONFIDENCE)} is needed.",
+    )
+    action = (
+        _move((worst, best), best_seen, sure, look, verdict.message)
+        if sure >= REALLOCATE_CONFIDENCE
+        else None
+    )
+    if action is None or _rests_after_rejection(action, look, wanted):
+        wanted.say(worst, verdict)
+        return
+    wanted.say(worst, verdict)
+    wanted.say(best, verdict)
+    taken = {worst.id, best.id}
+    wanted.replaced = [
+        old for old in wanted.actions if old.type in SCALES and old.entity.id in taken
+    ]
+    wanted.actions = [old for old in wanted.actions if old not in wanted.replaced]
+    wanted.actions.append(action)
+
+
+def _move(
+    pair: tuple[AdSet, AdSet], best_seen: Evaluation, sure: Decimal, look: Campaigns, why: str
+) -> Action | None:
+    """The amount grows with the confidence, up to a fifth of the smaller budget."""
+    worst, best = pair
+    if worst.budget is None or best.budget is None:
+        return None
+    donor, receiver = worst.budget.amount, best.budget.amount
+    weight = (sure - Decimal("0.65")) / Decimal("0.35")
+    spare = donor - look.situation.snapshot.account.min_daily_budget
+    wished = min(donor, receiver, key=_minor).times_down(REALLOCATE_SHARE * weight)
+    amount = min(wished, spare, key=_minor)
+    if amount.minor < 1:
+        return None
+    return Action(
+        type=ActionType.REALLOCATE,
+        entity=worst,
+        legs=(
+            BudgetLeg(entity=worst, current=donor, proposed=donor - amount),
+            BudgetLeg(entity=best, current=receiver, proposed=receiver + amount),
+        ),
+        roas=best_seen.roas,
+        expected_roas=best_seen.expected_roas,
+        confidence=sure,
+        reason=f"Move {amount} a day from ad set {worst.id} to {best.id}. {why}",
+        stake_usd=look.situation.usd(amount) or Decimal(0),
+    )
+
+
+# --- small things -------------------------------------------------------------------------------
+
+
+def _children(entity: Entity, situation: Situation) -> tuple[Entity, ...]:
+    match entity:
+        case Campaign():
+            return situation.snapshot.adsets_of(entity.id)
+        case AdSet():
+            return situation.snapshot.ads_of(entity.id)
+        case _:
+            return ()
+
+
+def _alive(
+    campaign: Campaign, situation: Situation, paused: set[str], wanted: Wanted
+) -> Iterator[Entity]:
+    """The campaign and everything below it that nothing above is being paused for."""
+
+    def walk(entity: Entity, over: Entity | None) -> Iterator[Entity]:
+        if over is None:
+            yield entity
+        else:
+            wanted.say(
+                entity,
+                stops(
+                    "wanted.parent",
+                    observed=over.id,
+                    limit=None,
+                    message=f"Nothing is done below {over.level} {over.id}, which this tick "
+                    "wants paused.",
+                ),
+            )
+        nearest = over or (entity if entity.id in paused else None)
+        for child in _children(entity, situation):
+            yield from walk(child, nearest)
+
+    return walk(campaign, None)
+
+
+def _rests_after_rejection(action: Action, look: Campaigns, wanted: Wanted) -> bool:
+    """A person's no stands for 24 hours."""
+    memory = look.situation.memory.of(action.entity.id)
+    rejected_at = memory.rejected_at.get(action.type)
+    if rejected_at is None or look.now - rejected_at >= REJECTION_REST:
+        return False
+    wanted.say(
+        action.entity,
+        replace(
+            stops(
+                "wanted.rejected",
+                observed=rejected_at.isoformat(timespec="seconds"),
+                limit=24,
+                message=f"A {action.type} was rejected by a person at {rejected_at:%Y-%m-%d %H:%M}"
+                " UTC; it isn't proposed again for 24 hours.",
+            ),
+            eligible_at=rejected_at + REJECTION_REST,
+        ),
+    )
+    return True
+
+
+def first_binding(gates: list[Verdict]) -> Verdict | None:
+    return next((gate for gate in gates if binding(gate)), None)
+
+
+def _roas_of(entity: Entity, situation: Situation) -> Decimal | None:
+    evaluation = situation.evaluation(entity)
+    return evaluation.roas if evaluation is not None else None
+
+
+def _daily_spend_usd(evaluation: Evaluation) -> Decimal:
+    days = len(evaluation.window)
+    return (evaluation.spend_usd or Decimal(0)) / days if days else Decimal(0)
+
+
+def _minor(money: Money) -> int:
+    return money.minor
+
+
+def _two(value: Decimal | None) -> Decimal | None:
+    return None if value is None else value.quantize(Decimal("0.01"))
+
+
+def _percent(value: Decimal | None) -> str:
+    return "not at all" if value is None else f"{value:.0%}".replace("%", " %")
+
+
+def _dollars(value: Decimal | None) -> str:
+    return "an amount in a currency without a rate" if value is None else f"${value:,.0f}"

@@ -1,0 +1,214 @@
+"""Safety rules about evidence: enough of it, sane, whole, and out of the learning phase."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from meta_autonomous.decision.context import Case
+from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.rules import (
+    blocks,
+    demotes,
+    dollars,
+    hours,
+    listed,
+    named,
+    net_increase,
+    no_rate,
+    number,
+    passes,
+    percent,
+    seen,
+    strictest,
+    tidy,
+    touched,
+    warns,
+    window_of,
+)
+from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
+from meta_autonomous.domain.entities import AdSet, Campaign, Entity
+from meta_autonomous.domain.performance import total
+from meta_autonomous.domain.verdict import Verdict
+
+#: A read older than this says nothing of now.
+LONGEST_READ_AGE: Final = timedelta(hours=24)
+#: How far a read may lie ahead of the trusted clock before the time is not to be believed.
+_CLOCK_SLACK: Final = timedelta(seconds=120)
+_SUSPICIOUS_ROAS: Final = Decimal("0.5")
+_SUSPICIOUS_CONFIDENCE: Final = Decimal("0.9")
+#: A campaign learns when learning ad sets carried more than this share of its spend.
+LEARNING_SHARE: Final = Decimal("0.5")
+
+
+# --- safety.minimum_data ------------------------------------------------------------------------
+
+
+def enough_data(
+    impressions: Decimal, spend_usd: Decimal, limits: Limits, *, what: str = "It"
+) -> Verdict:
+    told = f"{what} had {number(impressions)} impressions and {dollars(spend_usd)} of spend"
+    if impressions < limits.min_impressions:
+        told += f"; it takes {number(limits.min_impressions)} impressions."
+        return blocks(tidy(impressions), limits.min_impressions, told)
+    if spend_usd < limits.min_spend_usd:
+        told += f"; it takes {dollars(limits.min_spend_usd)}."
+        return blocks(tidy(spend_usd), limits.min_spend_usd, told)
+    return passes(tidy(spend_usd), limits.min_spend_usd, f"{told} in the window.")
+
+
+def minimum_data(action: Action, case: Case) -> Verdict:
+    """A few impressions prove nothing."""
+    return strictest(_data_of(entity, case) for entity in touched(action))
+
+
+def _data_of(entity: Entity, case: Case) -> Verdict:
+    evidence = seen(entity, case)
+    if evidence.spend_usd is None:
+        raise ValueError(no_rate(case.snapshot.account.currency))
+    return enough_data(
+        Decimal(evidence.facts.impressions),
+        evidence.spend_usd,
+        case.limits,
+        what=f"The {named(entity)}",
+    )
+
+
+# --- safety.sanity ------------------------------------------------------------------------------
+
+
+def possible_roas(roas: Decimal | None) -> Verdict:
+    if roas is None or not roas.is_finite() or roas < 0:
+        return blocks(_told(roas), 0, f"The ROAS is {_told(roas)}; nothing is decided on that.")
+    return passes(tidy(roas), 0, f"ROAS {number(roas)} can be.")
+
+
+def sane_roas(roas: Decimal | None, confidence: Decimal | None) -> Verdict:
+    """ROAS and confidence are numbers that can be; None is an unknown, and no number."""
+    possible = possible_roas(roas)
+    if roas is None or not possible:
+        return possible
+    if confidence is None or not confidence.is_finite() or not 0 <= confidence <= 1:
+        told = f"The confidence is {_told(confidence)}, not a probability between 0 and 1."
+        return blocks(_told(confidence), 1, told)
+    told = f"ROAS {number(roas)} with confidence {percent(confidence)}"
+    if roas < _SUSPICIOUS_ROAS and confidence >= _SUSPICIOUS_CONFIDENCE:
+        told += " is very low and very sure; check that purchases are still tracked."
+        return warns(tidy(roas), _SUSPICIOUS_ROAS, told)
+    return passes(tidy(roas), 0, f"{told} can be.")
+
+
+def sanity(action: Action, case: Case) -> Verdict:
+    """Numbers that can't be, or a read that isn't whole, decide nothing."""
+    is_persons_pause = action.type is ActionType.PAUSE and (
+        case.is_manual_pause or case.route is Route.UNDO
+    )
+    if is_persons_pause:
+        return passes(None, None, "A person asked for the pause; it rests on no numbers.")
+    return strictest(
+        [_read_is_whole(action, case), _direction(action), *_numbers(action, case)]
+    )
+
+
+def _numbers(action: Action, case: Case) -> Iterable[Verdict]:
+    currency = case.snapshot.account.currency
+    if case.situation.rates.rate(currency) is None:
+        yield blocks(None, None, f"{no_rate(currency)}.")
+    if case.route is not Route.UNDO:  # an undo claims nothing
+        yield sane_roas(action.roas, action.confidence)
+    for entity in touched(action):
+        measured = seen(entity, case).roas
+        if measured is not None:
+            yield possible_roas(measured)
+
+
+def _read_is_whole(action: Action, case: Case) -> Verdict:
+    snapshot = case.snapshot
+    age = case.now - snapshot.observed_at
+    if age > LONGEST_READ_AGE or age < -_CLOCK_SLACK:
+        told = f"The account was read {hours(age)} ago; read it again (run a tick)."
+        return blocks(hours(age), hours(LONGEST_READ_AGE), told)
+    needed = {snapshot.today, *window_of(case)}
+    for entity in touched(action):
+        needed.update(seen(entity, case).window)
+    missing = sorted(
+        day for day in needed if day in snapshot.missing_days or day < snapshot.first_day
+    )
+    if missing:
+        told = f"The read lacks {listed(day.isoformat() for day in missing)}; read it again."
+        return blocks(len(missing), 0, told)
+    return passes(hours(age), hours(LONGEST_READ_AGE), f"The read is whole and {hours(age)} old.")
+
+
+def _direction(action: Action) -> Verdict:
+    """A scale-up raises, a scale-down lowers, a reallocation keeps the total."""
+    is_odd = False
+    match action.type:
+        case ActionType.SCALE_UP:
+            is_odd = not action.legs[0].is_increase
+        case ActionType.SCALE_DOWN:
+            is_odd = action.legs[0].proposed >= action.legs[0].current
+        case ActionType.REALLOCATE:
+            is_odd = not action.legs[1].is_increase or net_increase(action).minor != 0
+        case ActionType.PAUSE | ActionType.RESUME:
+            pass
+    if is_odd:
+        return blocks(None, None, f"The budgets do not do what a {action.type} does.")
+    return passes(None, None, "The budgets go where the action says.")
+
+
+def _told(value: Decimal | None) -> str:
+    return "unknown" if value is None else str(value)
+
+
+# --- safety.learning_phase ----------------------------------------------------------------------
+
+
+def learning_phase(action: Action, case: Case) -> Verdict:
+    """A significant change while Meta still learns starts the learning over."""
+    return strictest(_learning(leg, case) for leg in action.legs)
+
+
+def _learning(leg: BudgetLeg, case: Case) -> Verdict:
+    share = _learning_share(leg.entity, case)
+    observed, limit = tidy(share), LEARNING_SHARE
+    if share <= LEARNING_SHARE:
+        return passes(observed, limit, f"The {named(leg.entity)} is not learning.")
+    told = f"The {named(leg.entity)} is in its learning phase"
+    if isinstance(leg.entity, Campaign):
+        told += f" (learning ad sets carried {percent(share)} of its spend)"
+    if leg.is_increase and case.limits.block_increase_while_learning:
+        return blocks(observed, limit, f"{told}; its budget is not raised before it has learned.")
+    return warns(observed, limit, f"{told}; the change may start it over.")
+
+
+def _learning_share(entity: Entity, case: Case) -> Decimal:
+    """1 or 0 for an ad set; for a campaign what learning ad sets carried of its spend."""
+    if isinstance(entity, AdSet):
+        return Decimal(entity.is_learning)
+    window = window_of(case)
+    spend = {
+        adset: max(total(case.snapshot.days_of(adset), window).spend_micros, 0)
+        for adset in case.snapshot.adsets_of(entity.id)
+    }
+    whole = max(total(case.snapshot.days_of(entity), window).spend_micros, sum(spend.values()))
+    learning = sum(micros for adset, micros in spend.items() if adset.is_learning)
+    return Decimal(learning) / whole if whole > 0 else Decimal(0)
+
+
+# --- safety.tracking_outage ---------------------------------------------------------------------
+
+
+def tracking_outage(_action: Action, case: Case) -> Verdict:
+    """While tracking is broken every ad looks bad: a person decides."""
+    outage = case.situation.outage
+    if outage is None:
+        return passes(None, None, "Purchases are as many as the account's history lets expect.")
+    return demotes(
+        outage.seen_purchases,
+        tidy(outage.expected_purchases),
+        f"{outage.seen_purchases} purchases on {listed(day.isoformat() for day in outage.days)}, "
+        f"where {number(outage.expected_purchases)} were to be expected: tracking seems broken "
+        f"(false alarms: {number(outage.false_alarm_rate)} a day). Check the pixel; meanwhile a "
+        "person decides.",
+    )

@@ -1,0 +1,309 @@
+"""Ad account, campaign, ad set and ad, as one read of Meta found them.
+
+Status words are Meta's own text, because Meta adds new ones: code compares with the members of
+`Status` and treats every other word as "not known to be active".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
+from meta_autonomous.domain.quantities import Currency, Money
+
+#: Account states in which ads can run: ACTIVE, PENDING_SETTLEMENT, IN_GRACE_PERIOD.
+DELIVERING_ACCOUNT_STATUSES: Final = frozenset({1, 8, 9})
+#: Objectives measured by purchases: sales and its legacy names.
+SALES_OBJECTIVES: Final = frozenset(
+    {"OUTCOME_SALES", "CONVERSIONS", "PRODUCT_CATALOG_SALES", "STORE_VISITS"}
+)
+#: Optimisation goals under which an ad set can be bought for purchases or their value.
+PURCHASE_GOALS: Final = frozenset({"OFFSITE_CONVERSIONS", "VALUE"})
+#: Promoted-object events that are a purchase. An ad set that names another event is not measured.
+PURCHASE_EVENTS: Final = frozenset({"PURCHASE"})
+LEGACY_ADVANTAGE: Final = frozenset({"AUTOMATED_SHOPPING_ADS", "SMART_APP_PROMOTION"})
+
+
+class Level(StrEnum):
+    CAMPAIGN = "campaign"
+    ADSET = "adset"
+    AD = "ad"
+
+
+class Status(StrEnum):
+    """Configured and effective statuses that this program knows."""
+
+    ACTIVE = "ACTIVE"
+    PAUSED = "PAUSED"
+    ARCHIVED = "ARCHIVED"
+    DELETED = "DELETED"
+    IN_PROCESS = "IN_PROCESS"
+    WITH_ISSUES = "WITH_ISSUES"
+    CAMPAIGN_PAUSED = "CAMPAIGN_PAUSED"
+    ADSET_PAUSED = "ADSET_PAUSED"
+    PENDING_REVIEW = "PENDING_REVIEW"
+    DISAPPROVED = "DISAPPROVED"
+    PREAPPROVED = "PREAPPROVED"
+    PENDING_BILLING_INFO = "PENDING_BILLING_INFO"
+
+
+class BudgetKind(StrEnum):
+    DAILY = "daily"
+    LIFETIME = "lifetime"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A budget as Meta holds it. A lifetime budget knows what is left of it and when it ends."""
+
+    kind: BudgetKind
+    amount: Money
+    remaining: Money | None = None
+    ends_at: datetime | None = None
+
+    def daily(self, now: datetime) -> Money | None:
+        """The budget per day: the amount, or what is left of a lifetime budget per day left."""
+        if self.kind is BudgetKind.DAILY:
+            return self.amount
+        days = self.days_left(now)
+        if days is None or self.remaining is None:
+            return None
+        return self.remaining.times_down(1 / days)
+
+    def amount_for(self, daily: Money, now: datetime) -> Money | None:
+        """The amount to send so that the budget per day becomes `daily`: spent + daily x days."""
+        if self.kind is BudgetKind.DAILY:
+            return daily
+        days = self.days_left(now)
+        if days is None or self.remaining is None:
+            return None
+        return (self.amount - self.remaining) + daily.times_down(days)
+
+    def days_left(self, now: datetime) -> Decimal | None:
+        """Days until the end, as a fraction; None without an end or past it."""
+        if self.ends_at is None or self.ends_at <= now:
+            return None
+        return Decimal((self.ends_at - now) // timedelta(seconds=1)) / 86_400 or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An ad account. `id` has no ``act_`` prefix. Its days are days of `timezone`."""
+
+    id: str
+    name: str
+    currency: Currency
+    timezone: ZoneInfo
+    status: int
+    min_daily_budget: Money
+
+    @property
+    def can_deliver(self) -> bool:
+        return self.status in DELIVERING_ACCOUNT_STATUSES
+
+    def day_of(self, at: datetime) -> date:
+        return at.astimezone(self.timezone).date()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """What campaigns, ad sets and ads have in common. `created_at` is None when Meta sent none."""
+
+    id: str
+    name: str
+    account_id: str
+    status: str
+    effective_status: str
+    created_at: datetime | None
+    budget: Budget | None = None
+    bid: str | None = None
+
+    @property
+    def level(self) -> Level:
+        raise TypeError("an Entity is a Campaign, an AdSet or an Ad")
+
+    @property
+    def campaign_id(self) -> str:
+        raise TypeError("an Entity is a Campaign, an AdSet or an Ad")
+
+    @property
+    def parent_id(self) -> str | None:
+        raise TypeError("an Entity is a Campaign, an AdSet or an Ad")
+
+    @property
+    def is_active(self) -> bool:
+        """Can deliver now, as far as statuses tell: its own and its parents'."""
+        return self.effective_status in (Status.ACTIVE, Status.WITH_ISSUES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Campaign(Entity):
+    objective: str | None = None
+    smart_promotion_type: str | None = None
+    has_budget_schedule: bool = False
+    stops_at: datetime | None = None
+
+    @property
+    def level(self) -> Level:
+        return Level.CAMPAIGN
+
+    @property
+    def campaign_id(self) -> str:
+        return self.id
+
+    @property
+    def parent_id(self) -> str | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdSet(Entity):
+    """An ad set. `countries` is None when its targeting names none (regions, worldwide)."""
+
+    of_campaign: str
+    optimization_goal: str | None = None
+    purchase_event: str | None = None
+    countries: tuple[str, ...] | None = None
+    learning: str | None = None
+    has_budget_schedule: bool = False
+    ends_at: datetime | None = None
+
+    @property
+    def level(self) -> Level:
+        return Level.ADSET
+
+    @property
+    def campaign_id(self) -> str:
+        return self.of_campaign
+
+    @property
+    def parent_id(self) -> str | None:
+        return self.of_campaign
+
+    @property
+    def is_learning(self) -> bool:
+        return self.learning == "LEARNING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ad(Entity):
+    of_campaign: str
+    of_adset: str
+    creative_id: str | None = None
+
+    @property
+    def level(self) -> Level:
+        return Level.AD
+
+    @property
+    def campaign_id(self) -> str:
+        return self.of_campaign
+
+    @property
+    def parent_id(self) -> str | None:
+        return self.of_adset
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One line of the account's activity log: who changed what, and to which value."""
+
+    object_id: str
+    event_type: str
+    at: datetime
+    actor_id: str | None
+    application_id: str | None
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSnapshot:
+    """All that one complete read of an ad account knows. Nothing in it is a guess.
+
+    `days` holds each entity's rows by level; rows of archived and deleted entities are in it too,
+    under ids that stand in none of the entity mappings. `first_day` is the first covered day.
+    `countries` is each ad set's delivered spend by country over the window, in micros.
+    `activities` is None when the log was not read or could not be.
+    """
+
+    account: Account
+    observed_at: datetime
+    first_day: date
+    campaigns: Mapping[str, Campaign]
+    adsets: Mapping[str, AdSet]
+    ads: Mapping[str, Ad]
+    days: Mapping[Level, Mapping[str, Days]]
+    countries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    governed_by_rules: frozenset[str] = frozenset()
+    activities: tuple[Activity, ...] | None = None
+    missing_days: frozenset[date] = frozenset()
+    skipped: Mapping[str, str] = field(default_factory=dict)  # entity id -> what was odd about it
+    _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        children: dict[str, list[str]] = {}
+        for adset in self.adsets.values():
+            children.setdefault(adset.of_campaign, []).append(adset.id)
+        for ad in self.ads.values():
+            children.setdefault(ad.of_adset, []).append(ad.id)
+        frozen = {parent: tuple(sorted(ids)) for parent, ids in children.items()}
+        object.__setattr__(self, "_children", frozen)
+
+    @property
+    def today(self) -> date:
+        return self.account.day_of(self.observed_at)
+
+    def entity(self, entity_id: str) -> Entity | None:
+        return (
+            self.campaigns.get(entity_id) or self.adsets.get(entity_id) or self.ads.get(entity_id)
+        )
+
+    def entities(self) -> tuple[Entity, ...]:
+        """Every campaign, ad set and ad, in that order."""
+        return (*self.campaigns.values(), *self.adsets.values(), *self.ads.values())
+
+    def adsets_of(self, campaign_id: str) -> tuple[AdSet, ...]:
+        return tuple(self.adsets[child] for child in self._children.get(campaign_id, ()))
+
+    def ads_of(self, adset_id: str) -> tuple[Ad, ...]:
+        return tuple(self.ads[child] for child in self._children.get(adset_id, ()))
+
+    def ads_under(self, entity: Entity) -> tuple[Ad, ...]:
+        match entity:
+            case Ad():
+                return (entity,)
+            case AdSet():
+                return self.ads_of(entity.id)
+            case _:
+                adsets = self.adsets_of(entity.id)
+                return tuple(ad for adset in adsets for ad in self.ads_of(adset.id))
+
+    def parents_of(self, entity: Entity) -> tuple[Entity, ...]:
+        """From the nearest parent up to the campaign."""
+        chain: list[Entity] = []
+        parent_id = entity.parent_id
+        while parent_id is not None:
+            parent = self.entity(parent_id)
+            if parent is None:
+                break
+            chain.append(parent)
+            parent_id = parent.parent_id
+        return tuple(chain)
+
+    def budget_holder(self, entity: Entity) -> Entity | None:
+        """The campaign or ad set whose budget the entity spends; None when neither has one."""
+        for holder in (entity, *self.parents_of(entity)):
+            if holder.budget is not None:
+                return holder
+        return None
+
+    def days_of(self, entity: Entity) -> Days:
+        return self.days.get(entity.level, {}).get(entity.id, {})
+
+    def spent_today(self, entity: Entity) -> DayFacts:
+        return self.days_of(entity).get(self.today, NOTHING)

@@ -1,0 +1,55 @@
+"""What one rule says of one action, with the numbers it saw."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from meta_autonomous.domain.quantities import Money
+
+#: What a rule measured or compares with. Text for words and dates, never a float.
+Measure = Decimal | int | str | bool | None
+
+
+class Ruling(StrEnum):
+    """A rule's word, as the contract's JSON spells it."""
+
+    PASS = "pass"  # noqa: S105 - a word, not a secret
+    WARN = "warn"
+    CLAMP = "clamp"
+    BLOCK = "block"
+
+
+class Effect(StrEnum):
+    """What the ruling does to the action, beyond its word."""
+
+    NONE = "none"
+    BLOCKS = "blocks"
+    DEFERS = "defers"  # not now: the action waits for a later tick
+    DEMOTES = "demotes"  # not automatically: the action is queued for a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """One rule's word on one action. True when the rule lets the action go on.
+
+    `allowed` is set by rules about size: the daily budget nearest to the wanted one that the rule
+    would pass. `eligible_at` is set when waiting alone would make the rule pass.
+    """
+
+    rule: str
+    ruling: Ruling
+    effect: Effect
+    observed: Measure
+    limit: Measure
+    message: str
+    sentence: str = ""
+    allowed: Money | None = None
+    eligible_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return self.effect not in (Effect.BLOCKS, Effect.DEFERS)
+
+    @property
+    def reason(self) -> str:
+        return self.message

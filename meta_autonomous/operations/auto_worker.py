@@ -1,0 +1,247 @@
+"""The tick: one full cycle, then it exits.
+
+    gate -> locks -> settle what is in doubt -> observe -> decide -> record -> execute -> report
+
+A dry run is the same read and the same decisions, and stops before the first thing written.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from decimal import Decimal
+
+from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
+from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
+from meta_autonomous.domain.action import Outcome
+from meta_autonomous.operations.alerts import review_alerts
+from meta_autonomous.operations.digest import send_digest
+from meta_autonomous.operations.execute import Executed, execute
+from meta_autonomous.operations.observe import Observed, observe
+from meta_autonomous.operations.reconcile import reconcile
+from meta_autonomous.operations.record import record_account, record_plan
+from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
+from meta_autonomous.operations.world import World
+from meta_autonomous.ports import (
+    BadAnswer,
+    Busy,
+    PlatformError,
+    Throttled,
+    Unreachable,
+)
+
+WORKER = "autonomous_worker"
+#: Shares of the interval after which no account is read any more, and no write begun.
+_READ_SHARE = 0.5
+_WRITE_SHARE = 0.8
+
+StopRequested = Callable[[], bool]
+
+
+async def tick(
+    world: World,
+    *,
+    tick_id: str,
+    accounts: Sequence[str] = (),
+    dry_run: bool = False,
+    stop_requested: StopRequested = lambda: False,
+) -> TickReport:
+    """One cycle over all accounts (or the named ones). Raises Busy when none is free."""
+    report = TickReport.begin(world, tick_id=tick_id, dry_run=dry_run)
+    with ExitStack() as locks:
+        mine = await _take_accounts(world, accounts, report, locks)
+        now = await _trusted_now(world, report)
+        if not dry_run:
+            world.store.begin_tick(tick_id, at=now, mode=report.mode)
+            await _settle_doubts(world, mine, report, now)
+        if report.is_running:
+            observed = await _observe_all(world, mine, report, now)
+            plan = _decide(world, observed, report, now)
+            if dry_run or report.is_read_only:
+                report.add_planned(plan)
+            else:
+                await _carry_out(world, plan, observed, report, stop_requested, now)
+        report.complete()
+        if not dry_run:
+            await _finish(world, report, now)
+    return report
+
+
+async def _take_accounts(
+    world: World, wanted: Sequence[str], report: TickReport, locks: ExitStack
+) -> tuple[str, ...]:
+    """The accounts that are ours for this tick. Whoever holds the others works them."""
+    ids = tuple(wanted) or world.system.account_ids or await world.platform.account_ids()
+    mine: list[str] = []
+    for account_id in ids:
+        record = world.store.account(account_id)
+        if report.dry_run or locks.enter_context(world.store.account_lock(account_id)):
+            report.accounts[account_id] = AccountState(account_id, name=record.account_id)
+            mine.append(account_id)
+        else:
+            report.accounts[account_id] = AccountState(account_id, state="locked")
+    if ids and not mine:
+        raise Busy(
+            "Another tick is working on every account.",
+            remedy="Nothing to do: the other tick does the work. Look at `meta-auto status`.",
+        )
+    return tuple(mine)
+
+
+async def _trusted_now(world: World, report: TickReport) -> datetime:
+    """The platform's clock. Without one that can be trusted the tick reads and reports only."""
+    try:
+        now = await world.platform.trusted_now()
+    except BadAnswer as problem:
+        report.clock_is_off(problem.message)
+        return world.clock()
+    except PlatformError as problem:
+        report.fail(None, problem)
+        return world.clock()
+    latest = world.store.latest_time()
+    if latest is not None and (latest - now).total_seconds() > 120:  # noqa: PLR2004 - contract 7
+        report.clock_is_off(
+            f"The trusted clock says {now:%Y-%m-%d %H:%M:%S} UTC, yet the ledger's last entry is "
+            f"of {latest:%Y-%m-%d %H:%M:%S} UTC."
+        )
+    return now
+
+
+async def _settle_doubts(
+    world: World, accounts: Sequence[str], report: TickReport, now: datetime
+) -> None:
+    """Reads only: what an earlier tick left in doubt is settled before anything is decided."""
+    for account_id in accounts:
+        try:
+            settled = await reconcile(world, account_id)
+        except PlatformError as problem:
+            report.fail(account_id, problem)
+            continue
+        if settled.writes_blocked:
+            report.hold_writes(account_id, "too many writes in doubt")
+    world.store.expire(now=now)
+
+
+async def _observe_all(
+    world: World, accounts: Sequence[str], report: TickReport, now: datetime
+) -> dict[str, Observed]:
+    """Every account that can be read whole; the others are reported and left for the next tick."""
+    limit = world.system.interval_seconds * _READ_SHARE
+
+    async def one(account_id: str) -> tuple[str, Observed] | None:
+        blocked_until = world.store.account(account_id).blocked_until
+        try:
+            if blocked_until is not None and blocked_until > now:
+                raise Throttled(
+                    f"Meta asked to wait until {blocked_until:%H:%M} UTC.", until=blocked_until
+                )
+            async with asyncio.timeout(limit):
+                return account_id, await observe(world, account_id, now=now)
+        except TimeoutError:
+            report.fail(account_id, Unreachable(f"Reading took longer than {limit:.0f} s."))
+        except PlatformError as problem:
+            report.fail(account_id, problem)
+        return None
+
+    workable = [key for key in accounts if report.accounts[key].state == "ok"]
+    done = await asyncio.gather(*(one(account_id) for account_id in workable))
+    observed = dict(pair for pair in done if pair is not None)
+    for account_id, seen in observed.items():
+        report.account_was_read(seen.situation)
+        if not report.dry_run:
+            record_account(world, seen.situation, tick_id=report.tick_id)
+        for entity_id, oddity in seen.situation.snapshot.skipped.items():
+            report.errors.append(f"account {account_id}: {entity_id} skipped: {oddity}")
+    return observed
+
+
+def _decide(
+    world: World, observed: dict[str, Observed], report: TickReport, now: datetime
+) -> Plan:
+    situations = [seen.situation for seen in observed.values()]
+    known = set(report.accounts) | set(world.system.account_ids)
+    totals = daily_spend_totals(
+        situations,
+        book=world.book,
+        now=now,
+        unread=[_last_known(world, account_id) for account_id in sorted(known - set(observed))],
+        granted_usd=world.store.reserved_usd(),
+    )
+    report.totals = totals
+    plan = decide(
+        situations,
+        Deciding(
+            now=now,
+            book=world.book,
+            is_auto=report.mode == "auto",
+            totals=totals,
+            pause_windows={key: seen.pause_window for key, seen in observed.items()},
+        ),
+    )
+    report.evaluated = len(plan.evaluated)
+    return plan
+
+
+def _last_known(world: World, account_id: str) -> UnreadAccount:
+    record = world.store.account(account_id)
+    return UnreadAccount(
+        account_id=account_id,
+        projected_usd=record.projected_usd,
+        budgets_usd=record.budgets_usd,
+    )
+
+
+async def _carry_out(
+    world: World,
+    plan: Plan,
+    observed: dict[str, Observed],
+    report: TickReport,
+    stop_requested: StopRequested,
+    now: datetime,
+) -> None:
+    """Record every decision, then execute, one write after the other, what nobody is asked for."""
+    ids = record_plan(world, plan, observed, tick_id=report.tick_id, at=now)
+    for decision, action_id in zip(plan.decisions, ids, strict=True):
+        if decision.executes:
+            done = await _execute(world, plan, decision, action_id, report, stop_requested)
+            report.add(decision, action_id, done)
+        else:
+            report.add(decision, action_id, Handled(decision.outcome, ""))
+
+
+async def _execute(
+    world: World,
+    plan: Plan,
+    decision: Decision,
+    action_id: int,
+    report: TickReport,
+    stop_requested: StopRequested,
+) -> Handled:
+    """One automatic action, unless something says that this tick should write no more."""
+    held = report.held.get(decision.account_id)
+    if stop_requested():
+        held = "the system was stopped"
+    elif report.elapsed() > world.system.interval_seconds * _WRITE_SHARE:
+        held = "this tick's time is used up"
+    if held is not None:
+        report.defer(world, action_id, held)
+        return Handled(Outcome.DEFERRED, f"Not executed now: {held}.")
+    extra = max(decision.amount_usd or Decimal(0), Decimal(0))
+    done: Executed = await execute(
+        world,
+        action_id,
+        decision.action,
+        who=WORKER,
+        extra_usd=extra,
+        headroom_usd=world.book.limits.max_daily_spend_usd - plan.totals.projected_usd,
+        stop_requested=stop_requested,
+    )
+    report.note_execution(decision, done)
+    return Handled(done.outcome, done.message)
+
+
+async def _finish(world: World, report: TickReport, now: datetime) -> None:
+    """Alerts, the record of the tick, and one digest to people: in that order."""
+    review_alerts(world, report, now=now)
+    world.store.finish_tick(report.tick_id, at=now, report=report.to_json())
+    await send_digest(world, report)

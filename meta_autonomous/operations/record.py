@@ -1,0 +1,178 @@
+"""What a tick writes down: the account as read, and every decision with its reasons."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from meta_autonomous.decision.candidates import binding
+from meta_autonomous.decision.context import Evaluation, Situation
+from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.decision.evaluate import evidence
+from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.safety_spend import account_spend
+from meta_autonomous.domain.entities import Entity
+from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.operations.observe import Observed
+from meta_autonomous.operations.shapes import base_shape, number
+from meta_autonomous.operations.world import World
+from meta_autonomous.ports import NewAction, Trace
+
+Verdicts = tuple[Verdict, ...]
+
+
+def record_account(world: World, situation: Situation, *, tick_id: str) -> None:
+    """The read itself, and what stands in for the account when it can't be read next time."""
+    snapshot = situation.snapshot
+    world.store.record_snapshot(snapshot, tick_id=tick_id)
+    record = world.store.account(snapshot.account.id)
+    day = account_spend(situation, world.book, snapshot.observed_at)
+    world.store.save_account(
+        replace(
+            record,
+            first_read_at=record.first_read_at or snapshot.observed_at,
+            last_read_at=snapshot.observed_at,
+            last_read_on=snapshot.today,
+            last_full_read_on=snapshot.today,
+            projected_usd=None if day is None else day.projected_usd,
+            budgets_usd=None if day is None else day.budgets_usd,
+            currency=snapshot.account.currency.code,
+            blocked_until=None,
+            last_error=None,
+        )
+    )
+
+
+def record_plan(
+    world: World, plan: Plan, observed: Mapping[str, Observed], *, tick_id: str, at: datetime
+) -> tuple[int, ...]:
+    """Store every decision and every entity's trace; ids in the order of the plan's decisions."""
+    ids: dict[int, int] = {}
+    for account_id, seen in observed.items():
+        mine = [
+            n for n, decision in enumerate(plan.decisions) if decision.account_id == account_id
+        ]
+        stored = world.store.record_decisions(
+            account_id,
+            [_new_action(plan.decisions[n], seen.situation) for n in mine],
+            _traces(plan, seen.situation),
+            _metrics(seen.situation, world.book.limits),
+            tick_id=tick_id,
+            at=at,
+        )
+        ids.update(zip(mine, stored, strict=True))
+    return tuple(ids[n] for n in range(len(plan.decisions)))
+
+
+def _new_action(decision: Decision, situation: Situation) -> NewAction:
+    action = decision.action
+    return NewAction(
+        action=action,
+        outcome=decision.outcome,
+        status=decision.status,
+        reason=decision.reason,
+        verdicts=decision.verdicts,
+        evidence={**evidence(situation, action.entity), "base": base_shape(action)},
+        is_urgent=decision.is_urgent,
+        route=decision.route.value,
+        amount_usd=decision.amount_usd,
+        expires_at=decision.expires_at,
+        unchanged_id=decision.unchanged_id,
+    )
+
+
+def _traces(plan: Plan, situation: Situation) -> Iterator[Trace]:
+    decided = {
+        entity_id: decision
+        for decision in plan.decisions
+        for entity_id in decision.action.entity_ids
+    }
+    for entity in situation.snapshot.entities():
+        decision = decided.get(entity.id)
+        gates = plan.gates.get(entity.id, ())
+        if decision is not None:
+            gates = (*gates, *decision.verdicts)
+        yield _trace(entity, gates, decision, situation, plan)
+
+
+def _trace(
+    entity: Entity, gates: Verdicts, decision: Decision | None, situation: Situation, plan: Plan
+) -> Trace:
+    stopping = [gate for gate in gates if binding(gate)]
+    waits = [gate.eligible_at for gate in stopping if gate.eligible_at is not None]
+    word = "none" if decision is None else f"{decision.action.type}: {decision.outcome}"
+    return Trace(
+        entity_id=entity.id,
+        level=entity.level,
+        name=entity.name,
+        campaign_id=entity.campaign_id,
+        decision=word,
+        first_binding=stopping[0].rule if stopping else None,
+        eligible_again_at=max(waits) if waits else None,
+        gates=gates,
+        evidence=_summary(entity, situation),
+        was_evaluated=entity.id in plan.evaluated,
+    )
+
+
+def _summary(entity: Entity, situation: Situation) -> dict[str, Any]:
+    """The few numbers that say how the entity stands, for lists."""
+    evaluation = situation.evaluation(entity)
+    daily = entity.budget.daily(situation.snapshot.observed_at) if entity.budget else None
+    return {
+        "account_id": situation.snapshot.account.id,
+        "status": entity.effective_status,
+        "budget": None if daily is None else daily.plain(),
+        "currency": situation.snapshot.account.currency.code,
+        "spend_usd": None
+        if evaluation is None or evaluation.spend_usd is None
+        else f"{evaluation.spend_usd:.2f}",
+        "purchases": 0 if evaluation is None else evaluation.facts.purchases,
+        "roas": None if evaluation is None else number(evaluation.roas),
+        "expected_roas": None if evaluation is None else number(evaluation.expected_roas),
+    }
+
+
+def _metrics(situation: Situation, limits: Limits) -> Iterator[dict[str, Any]]:
+    """One row per entity with spend in the window, for ``meta_roas_metrics``."""
+    snapshot = situation.snapshot
+    for entity in snapshot.entities():
+        evaluation = situation.evaluation(entity)
+        if evaluation is None or evaluation.estimate is None or not evaluation.facts.spend_micros:
+            continue
+        low, high = evaluation.estimate.posterior.interval()
+        yield {
+            "account_id": snapshot.account.id,
+            "entity_id": entity.id,
+            "level": entity.level.value,
+            "campaign_id": entity.campaign_id,
+            "window_since": evaluation.window[0].isoformat() if evaluation.window else None,
+            "window_until": evaluation.window[-1].isoformat() if evaluation.window else None,
+            "currency": snapshot.account.currency.code,
+            "spend_micros": evaluation.facts.spend_micros,
+            "revenue_micros": evaluation.facts.value_micros,
+            "conversions": evaluation.facts.purchases,
+            "impressions": evaluation.facts.impressions,
+            "actual_roas": number(evaluation.roas),
+            "expected_roas": number(evaluation.expected_roas),
+            "roas_low": round(low, 6),
+            "roas_high": round(high, 6),
+            "confidence_score": number(_confidence(evaluation, limits)),
+        }
+
+
+def _confidence(evaluation: Evaluation, limits: Limits) -> Decimal | None:
+    """How sure it is that the true ROAS is where the raw one lies: below, between or above."""
+    roas = evaluation.roas
+    below_cut = evaluation.prob_below(limits.scale_down_roas)
+    below_raise = evaluation.prob_below(limits.scale_up_roas)
+    if roas is None or below_cut is None or below_raise is None:
+        return None
+    if roas < limits.hard_stop_roas:
+        return evaluation.prob_below(limits.hard_stop_roas)
+    if roas <= limits.scale_down_roas:
+        return below_cut
+    if roas >= limits.scale_up_roas:
+        return 1 - below_raise
+    return below_raise - below_cut

@@ -1,0 +1,134 @@
+"""How the system stands: the dashboard's numbers, from the database alone."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from meta_autonomous.decision.limits import PolicyBook
+from meta_autonomous.domain.action import ActionStatus
+from meta_autonomous.operations.shapes import counts_of
+from meta_autonomous.ports import AlertRecord, Json, Store, System
+
+_COUNTED = (
+    "policy_blocked",
+    "safety_blocked",
+    "queued",
+    "executed",
+    "failed",
+    "in_doubt",
+    "deferred",
+    "unchanged",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusReport:
+    system: System
+    mode: str
+    is_started: bool
+    now: datetime
+    last_tick_at: datetime | None
+    ticks_today: tuple[Json, ...]
+    alerts: tuple[AlertRecord, ...]
+    pending: int
+    in_doubt: int
+    spent_usd: Decimal
+    book: PolicyBook
+
+    @property
+    def interval(self) -> timedelta:
+        return timedelta(seconds=self.system.interval_seconds)
+
+    @property
+    def is_running(self) -> bool:
+        """Enabled, started, and the last tick younger than two intervals."""
+        recent = self.last_tick_at is not None and self.now - self.last_tick_at < 2 * self.interval
+        return self.system.is_enabled and self.is_started and recent
+
+    @property
+    def next_tick_at(self) -> datetime | None:
+        if self.last_tick_at is None or not (self.system.is_enabled and self.is_started):
+            return None
+        return self.last_tick_at + self.interval
+
+    def to_json(self) -> dict[str, Any]:
+        limits = self.book.limits
+        return {
+            "platform": self.system.platform,
+            "enabled": self.system.is_enabled and self.is_started,
+            "mode": self.mode,
+            "is_running": self.is_running,
+            "interval_seconds": self.system.interval_seconds,
+            "max_daily_spend_usd": float(limits.max_daily_spend_usd),
+            "max_actions_per_tick": limits.max_actions_per_tick,
+            "hard_stop_roas": float(limits.hard_stop_roas),
+            "embargo_hours": float(limits.min_age_hours),
+            "last_tick_at": _iso(self.last_tick_at),
+            "next_tick_at": _iso(self.next_tick_at),
+            "pending": self.pending,
+            "in_doubt": self.in_doubt,
+            "alerts": [
+                {
+                    "key": alert.key,
+                    "severity": alert.severity,
+                    "message": alert.message,
+                    "raised_at": _iso(alert.raised_at),
+                }
+                for alert in self.alerts
+            ],
+            "today": self.today(),
+        }
+
+    def today(self) -> dict[str, Any]:
+        """The ticks of today added up, with each count's share of what was generated."""
+        outcomes: Counter[str] = Counter()
+        evaluated = 0
+        for tick in self.ticks_today:
+            evaluated += int(tick.get("campaigns_evaluated", 0))
+            outcomes.update({word: int(tick.get(f"actions_{word}", 0)) for word in _COUNTED})
+        counts = counts_of(outcomes)
+        generated = counts["actions_generated"]
+        shares = {
+            f"{name}_pct": round(100 * count / generated, 1) if generated else 0.0
+            for name, count in counts.items()
+            if name != "actions_generated"
+        }
+        return {
+            "ticks": len(self.ticks_today),
+            "campaigns_evaluated": evaluated,
+            **counts,
+            **shares,
+            "spend_usd": f"{self.spent_usd:.2f}",
+            "cap_usd": f"{self.book.limits.max_daily_spend_usd:.2f}",
+        }
+
+
+def status(store: Store, system: System, book: PolicyBook, *, now: datetime) -> StatusReport:
+    """`now` is the local clock; on the sandbox, its own."""
+    runtime = store.runtime()
+    last = store.last_tick()
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return StatusReport(
+        system=system,
+        mode=runtime.mode or system.mode,
+        is_started=runtime.is_started,
+        now=now,
+        last_tick_at=_when(last),
+        ticks_today=store.ticks_since(midnight),
+        alerts=store.open_alerts(),
+        pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
+        in_doubt=len(store.open_attempts()),
+        spent_usd=Decimal(str((last or {}).get("spend_today_usd", "0"))),
+        book=book,
+    )
+
+
+def _when(tick: Json | None) -> datetime | None:
+    said = (tick or {}).get("tick_completed_at")
+    return None if said is None else datetime.fromisoformat(str(said))
+
+
+def _iso(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat(timespec="seconds")

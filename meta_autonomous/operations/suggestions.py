@@ -1,0 +1,376 @@
+"""What a person does with a suggestion: approve it, which executes it, or reject it.
+
+An approval reads the account afresh, asks both engines again, and goes through the same execution
+as an automatic action. The fresh read must find every entity as the decision found it; if it does
+not, the suggestion is superseded, never adjusted.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from meta_autonomous.decision.context import Case, Situation, Totals
+from meta_autonomous.decision.decide import Judged, amount_usd, judge_action
+from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals, extra_usd
+from meta_autonomous.domain.action import (
+    Action,
+    ActionStatus,
+    ActionType,
+    BudgetLeg,
+    Outcome,
+    Route,
+)
+from meta_autonomous.domain.entities import AccountSnapshot, Entity
+from meta_autonomous.domain.quantities import Money
+from meta_autonomous.operations.execute import execute
+from meta_autonomous.operations.observe import observe
+from meta_autonomous.operations.reconcile import reconcile
+from meta_autonomous.operations.record import record_account
+from meta_autonomous.operations.shapes import standing, verdict_shape
+from meta_autonomous.operations.world import World
+from meta_autonomous.ports import (
+    ActionRecord,
+    Busy,
+    NotAllowed,
+    NotFound,
+    PlatformError,
+    Throttled,
+)
+
+EXIT_DONE, EXIT_REFUSED, EXIT_PARTLY, EXIT_LATER = 0, 3, 4, 75
+LOCK_WAIT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What became of one id a person named."""
+
+    id: int
+    status: str
+    message: str
+    exit_code: int = EXIT_DONE
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "status": self.status, "message": self.message}
+
+
+def exit_code_of(handled: Sequence[Handled]) -> int:
+    """One code for several ids: their common one, or 4 when some were done and some were not."""
+    codes = {one.exit_code for one in handled}
+    return codes.pop() if len(codes) == 1 else EXIT_PARTLY if codes else EXIT_DONE
+
+
+async def approve(
+    world: World, ids: Sequence[int], *, budget: Decimal | None = None
+) -> list[Handled]:
+    """Approve and execute suggestions, in the order given; each account is read once.
+
+    `budget` (account's major units per day) asks for a smaller change than proposed.
+    Raises Busy when an account's lock does not come free within 30 s.
+    """
+    if not world.actor.is_manager or world.actor.is_service:
+        raise NotAllowed(
+            f"{world.actor.name} may not approve suggestions.",
+            remedy="Ask a manager, or be named in META_AUTO_MANAGERS.",
+        )
+    found, handled = _find(world, ids)
+    by_account: dict[str, list[ActionRecord]] = {}
+    for record in found:
+        by_account.setdefault(record.account_id, []).append(record)
+    for account_id, records in by_account.items():
+        handled += await _approve_in_account(world, account_id, records, budget)
+    order = {action_id: n for n, action_id in enumerate(ids)}
+    return sorted(handled, key=lambda one: order[one.id])
+
+
+def reject(world: World, ids: Sequence[int], *, reason: str, at: datetime) -> list[Handled]:
+    """Close suggestions. Not proposed again for 24 h; for 7 days not executed automatically."""
+    if not world.actor.is_manager or world.actor.is_service:
+        raise NotAllowed(
+            f"{world.actor.name} may not reject suggestions.",
+            remedy="Ask a manager, or be named in META_AUTO_MANAGERS.",
+        )
+    found, handled = _find(world, ids)
+    for record in found:
+        done = world.store.move(
+            record.id,
+            expected=[ActionStatus.SUGGESTED],
+            to=ActionStatus.REJECTED,
+            at=at,
+            who=world.actor.name,
+            event="optimization_rejected",
+            message=reason,
+        )
+        if done:
+            text = "Rejected: not proposed again for 24 hours, not automatic for 7 days."
+            handled.append(Handled(id=record.id, status="rejected", message=text))
+        else:
+            handled.append(_not_pending(world.store.action(record.id)))
+    return handled
+
+
+def _find(world: World, ids: Iterable[int]) -> tuple[list[ActionRecord], list[Handled]]:
+    """The pending suggestions among the ids, and a refusal for each of the others."""
+    found: list[ActionRecord] = []
+    refused: list[Handled] = []
+    for action_id in dict.fromkeys(ids):
+        try:
+            record = world.store.action(action_id)
+        except NotFound:
+            text = f"There is no suggestion {action_id}. See `meta-auto suggestions list`."
+            refused.append(
+                Handled(id=action_id, status="not_found", message=text, exit_code=EXIT_REFUSED)
+            )
+            continue
+        if record.status is ActionStatus.SUGGESTED:
+            found.append(record)
+        else:
+            refused.append(_not_pending(record))
+    return found, refused
+
+
+def _not_pending(record: ActionRecord) -> Handled:
+    when = record.executed_at or record.decided_at
+    by = f" by {record.decided_by}" if record.decided_by else ""
+    at = f" at {when:%Y-%m-%d %H:%M} UTC" if when else ""
+    text = f"Already {record.status}{by}{at}: nothing was done."
+    return Handled(id=record.id, status=record.status.value, message=text, exit_code=EXIT_REFUSED)
+
+
+# --- one account --------------------------------------------------------------------------------
+
+
+async def _approve_in_account(
+    world: World, account_id: str, records: Sequence[ActionRecord], budget: Decimal | None
+) -> list[Handled]:
+    with world.store.account_lock(account_id, wait_seconds=LOCK_WAIT_SECONDS) as is_ours:
+        if not is_ours:
+            raise Busy(
+                f"Ad account {account_id} is being worked on and did not come free in "
+                f"{LOCK_WAIT_SECONDS:.0f} s.",
+                remedy="Try again in a minute.",
+            )
+        try:
+            now = await world.platform.trusted_now()
+            await reconcile(world, account_id)
+            seen = await observe(world, account_id, now=now)
+        except PlatformError as problem:
+            code = EXIT_LATER if isinstance(problem, Throttled) else EXIT_PARTLY
+            text = f"Nothing was done: {problem.message} {problem.remedy}".strip()
+            return [
+                Handled(id=record.id, status="suggested", message=text, exit_code=code)
+                for record in records
+            ]
+        record_account(world, seen.situation, tick_id="")
+        totals = _totals(world, seen.situation, now)
+        handled = []
+        for record in records:
+            one, totals = await _approve_one(
+                world, record, seen.situation, totals, now=now, budget=budget
+            )
+            handled.append(one)
+        return handled
+
+
+async def _approve_one(
+    world: World,
+    record: ActionRecord,
+    situation: Situation,
+    totals: Totals,
+    *,
+    now: datetime,
+    budget: Decimal | None,
+) -> tuple[Handled, Totals]:
+    """One suggestion, judged again on what was just read; the totals with it, if it was granted."""
+    if record.expires_at is not None and record.expires_at <= now:
+        _close(world, record, ActionStatus.EXPIRED, "optimization_expired", now)
+        return _refused(record, "expired", "It has expired; the next tick looks afresh."), totals
+    action, stale = _rebuild(record, situation.snapshot, now)
+    if action is None:
+        _close(world, record, ActionStatus.SUPERSEDED, "optimization_superseded", now, stale)
+        return _refused(record, "superseded", f"Nothing was done: {stale}"), totals
+    if budget is not None:
+        smaller = _with_budget(action, budget)
+        if isinstance(smaller, str):
+            return _refused(record, "suggested", smaller), totals
+        action = smaller
+    judged = judge_action(action, _case(world, situation, totals, now, action))
+    if judged.outcome_if_stopped is not None or judged.clamped:
+        return _refused(record, "suggested", _why_refused(judged)), totals
+    approved = world.store.move(
+        record.id,
+        expected=[ActionStatus.SUGGESTED],
+        to=ActionStatus.APPROVED,
+        at=now,
+        who=world.actor.name,
+        event="optimization_approved",
+        message=_approval_note(action, budget),
+        after={"verdicts": [verdict_shape(verdict) for verdict in judged.verdicts]},
+    )
+    if not approved:
+        return _not_pending(world.store.action(record.id)), totals
+    extra = extra_usd(action, situation, now)
+    moved = amount_usd(action, situation)
+    done = await execute(
+        world,
+        record.id,
+        action,
+        who=world.actor.name,
+        extra_usd=max(moved or Decimal(0), Decimal(0)),
+        headroom_usd=world.book.limits.max_daily_spend_usd - totals.projected_usd,
+    )
+    code = EXIT_DONE if done.outcome is Outcome.EXECUTED else EXIT_PARTLY
+    if done.superseded:
+        code = EXIT_REFUSED
+    elif done.outcome is Outcome.DEFERRED:
+        code = EXIT_LATER
+    handled = Handled(id=record.id, status=done.status.value, message=done.message, exit_code=code)
+    return handled, totals.granting(extra)
+
+
+def _rebuild(
+    record: ActionRecord, snapshot: AccountSnapshot, now: datetime
+) -> tuple[Action | None, str]:
+    """The recorded action on the entities as they are now; or None and what has changed."""
+    base: Mapping[str, Any] = record.evidence.get("base", {})
+    entities: dict[str, Entity] = {}
+    for entity_id, found_then in base.items():
+        entity = snapshot.entity(entity_id)
+        if entity is None:
+            return None, f"{entity_id} is no longer there."
+        if standing(entity) != dict(found_then):
+            return None, (
+                f"{entity.level} {entity_id} has changed since it was suggested: "
+                f"{_difference(found_then, standing(entity))}. The next tick looks afresh."
+            )
+        entities[entity_id] = entity
+    if record.entity_id not in entities:
+        return None, "what it was based on is not on record."
+    currency = snapshot.account.currency
+    legs = []
+    for leg in record.legs:
+        entity = entities[leg["entity_id"]]
+        current = entity.budget.daily(now) if entity.budget is not None else None
+        if current is None:
+            return None, f"the budget of {entity.id} can't be told any more."
+        proposed = Money.of_major(Decimal(leg["proposed_budget"]), currency)
+        legs.append(BudgetLeg(entity=entity, current=current, proposed=proposed))
+    return (
+        Action(
+            type=record.type,
+            entity=entities[record.entity_id],
+            legs=tuple(legs),
+            roas=record.roas,
+            expected_roas=record.expected_roas,
+            confidence=record.confidence,
+            reason=record.reason,
+            is_hard_stop=record.is_hard_stop,
+        ),
+        "",
+    )
+
+
+def _difference(then: Mapping[str, Any], is_now: Mapping[str, Any]) -> str:
+    changes = [
+        f"{key.replace('_', ' ')} {then.get(key)} -> {is_now.get(key)}"
+        for key in is_now
+        if then.get(key) != is_now.get(key)
+    ]
+    return ", ".join(changes)
+
+
+def _with_budget(action: Action, budget: Decimal) -> Action | str:
+    """The same change, but smaller; or why that amount is none."""
+    if len(action.legs) != 1:
+        return "--budget goes with a raise or a cut of one budget only."
+    leg = action.legs[0]
+    wished = Money.of_major(budget, leg.current.currency)
+    if wished.major != budget:
+        return f"{budget} is finer than the smallest unit of {leg.current.currency}."
+    low, high = sorted((leg.current, leg.proposed), key=lambda money: money.minor)
+    if not low <= wished <= high or wished == leg.current:
+        return (
+            f"--budget must lie between the present {leg.current} and the proposed "
+            f"{leg.proposed}; {wished} does not."
+        )
+    return action.with_budget(wished)
+
+
+def _approval_note(action: Action, budget: Decimal | None) -> str:
+    return "" if budget is None else f"approved for {action.proposed_budget} instead"
+
+
+def _case(
+    world: World, situation: Situation, totals: Totals, now: datetime, action: Action
+) -> Case:
+    account = situation.snapshot.account
+    campaign = situation.snapshot.campaigns.get(action.entity.campaign_id)
+    name = campaign.name if campaign is not None else action.entity.name
+    return Case(
+        now=now,
+        route=Route.PERSON,
+        limits=world.book.limits_for(account.id, name),
+        book=world.book,
+        situation=situation,
+        totals=totals,
+        is_manual_pause=action.type is ActionType.PAUSE,
+        freeze=world.book.freeze_at(now),
+    )
+
+
+def _totals(world: World, situation: Situation, now: datetime) -> Totals:
+    """Money of all accounts: this one as just read, the others as their last read left them."""
+    own = situation.snapshot.account.id
+    return daily_spend_totals(
+        [situation],
+        book=world.book,
+        now=now,
+        unread=[
+            _last_read(world, account_id, now)
+            for account_id in world.system.account_ids
+            if account_id != own
+        ],
+        granted_usd=world.store.reserved_usd(),
+    )
+
+
+def _last_read(world: World, account_id: str, now: datetime) -> UnreadAccount:
+    """Younger than two intervals its projected day holds; older, its budgets count at worst."""
+    record = world.store.account(account_id)
+    age = None if record.last_read_at is None else now - record.last_read_at
+    is_recent = age is not None and age < timedelta(seconds=2 * world.system.interval_seconds)
+    return UnreadAccount(
+        account_id=account_id,
+        projected_usd=record.projected_usd,
+        budgets_usd=None if is_recent else record.budgets_usd,
+    )
+
+
+def _why_refused(judged: Judged) -> str:
+    causes = [*judged.blocking, *judged.deferring, *judged.clamped]
+    return "Refused: " + " ".join(f"[{verdict.rule}] {verdict.message}" for verdict in causes)
+
+
+def _refused(record: ActionRecord, status: str, message: str) -> Handled:
+    return Handled(id=record.id, status=status, message=message, exit_code=EXIT_REFUSED)
+
+
+def _close(
+    world: World,
+    record: ActionRecord,
+    to: ActionStatus,
+    event: str,
+    at: datetime,
+    message: str = "",
+) -> None:
+    world.store.move(
+        record.id,
+        expected=[ActionStatus.SUGGESTED],
+        to=to,
+        at=at,
+        who=world.actor.name,
+        event=event,
+        message=message,
+    )

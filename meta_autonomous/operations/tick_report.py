@@ -1,0 +1,247 @@
+"""What a tick did, collected while it runs, and its JSON."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Self
+
+from meta_autonomous.decision.context import Situation, Totals
+from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.domain.action import ActionStatus, Outcome
+from meta_autonomous.domain.entities import Level
+from meta_autonomous.domain.performance import NOTHING
+from meta_autonomous.operations.execute import Executed
+from meta_autonomous.operations.shapes import counts_of, decision_shape
+from meta_autonomous.operations.world import World
+from meta_autonomous.ports import AlertRecord, AuthFailed, PlatformError, Throttled
+
+EXIT_DONE, EXIT_PARTLY, EXIT_LATER = 0, 4, 75
+_GRANTED = (Outcome.QUEUED, Outcome.EXECUTED, Outcome.UNCHANGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What became of one decision, in the contract's word and a sentence."""
+
+    outcome: Outcome
+    message: str
+
+
+@dataclass(slots=True)
+class AccountState:
+    """How one account fared: ``ok``, ``throttled``, ``failed`` or ``locked``."""
+
+    account_id: str
+    name: str = ""
+    state: str = "ok"
+    error: str | None = None
+    code: str | None = None
+    currency: str | None = None
+    spend_today: Decimal | None = None
+    blocked_until: datetime | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        until = self.blocked_until
+        return {
+            "account_id": self.account_id,
+            "name": self.name,
+            "state": self.state,
+            "error": self.error,
+            "code": self.code,
+            "currency": self.currency,
+            "spend_today": None if self.spend_today is None else f"{self.spend_today:.2f}",
+            "blocked_until": None if until is None else until.isoformat(timespec="seconds"),
+        }
+
+
+@dataclass(slots=True)
+class TickReport:
+    """Mutable while the tick runs, read by everyone after it."""
+
+    tick_id: str
+    platform: str
+    mode: str
+    dry_run: bool
+    is_enabled: bool
+    is_started: bool
+    started_at: datetime
+    monotonic: Callable[[], float]
+    requests: Callable[[], int]
+    began: float
+    completed_at: datetime | None = None
+    is_read_only: bool = False
+    evaluated: int = 0
+    accounts: dict[str, AccountState] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)  # account -> why nothing is written there
+    totals: Totals = field(default_factory=Totals)
+    decided: list[tuple[Decision, int | None, Handled]] = field(default_factory=list)
+    situations: dict[str, Situation] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+    alerts: tuple[AlertRecord, ...] = ()
+    new_alerts: tuple[AlertRecord, ...] = ()
+    auth_failures: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, world: World, *, tick_id: str, dry_run: bool) -> Self:
+        runtime = world.store.runtime()
+        monotonic = asyncio.get_running_loop().time
+        return cls(
+            tick_id=tick_id,
+            platform=world.platform.name,
+            mode=runtime.mode or world.system.mode,
+            dry_run=dry_run,
+            is_enabled=world.system.is_enabled,
+            is_started=runtime.is_started,
+            started_at=world.clock(),
+            monotonic=monotonic,
+            began=monotonic(),
+            requests=world.platform.requests_made,
+        )
+
+    @property
+    def is_running(self) -> bool:
+        """Both switches are on: the configured one and the stored one."""
+        return self.is_enabled and self.is_started
+
+    def elapsed(self) -> float:
+        """Seconds since the tick began."""
+        return self.monotonic() - self.began
+
+    def complete(self) -> None:
+        """Completed after what it took, by a clock that nobody sets."""
+        self.completed_at = self.started_at + timedelta(seconds=self.elapsed())
+
+    # what happens to accounts
+
+    def fail(self, account_id: str | None, problem: PlatformError) -> None:
+        remedy = f" {problem.remedy}" if problem.remedy else ""
+        where = f"account {account_id}: " if account_id else ""
+        text = f"{where}{problem.message}{remedy}"
+        if text not in self.errors:
+            self.errors.append(text)
+        targets = [account_id] if account_id else list(self.accounts)
+        for target in targets:
+            state = self.accounts[target]
+            state.error, state.code = problem.message, problem.code
+            if isinstance(problem, Throttled):
+                state.state, state.blocked_until = "throttled", problem.until
+            else:
+                state.state = "failed"
+            if isinstance(problem, AuthFailed):
+                self.auth_failures[target] = problem.message
+
+    def clock_is_off(self, why: str) -> None:
+        self.is_read_only = True
+        self.errors.append(
+            f"The clock is not to be trusted, so nothing is written to Meta. {why} Check the time "
+            "synchronisation of this machine (`timedatectl`)."
+        )
+
+    def hold_writes(self, account_id: str, why: str) -> None:
+        self.held[account_id] = why
+
+    def account_was_read(self, situation: Situation) -> None:
+        snapshot = situation.snapshot
+        state = self.accounts[snapshot.account.id]
+        state.name = snapshot.account.name
+        state.currency = snapshot.account.currency.code
+        today = snapshot.today
+        micros = sum(
+            days.get(today, NOTHING).spend_micros
+            for days in snapshot.days.get(Level.AD, {}).values()
+        )
+        state.spend_today = Decimal(micros) / 1_000_000
+        self.situations[snapshot.account.id] = situation
+
+    # what happens to actions
+
+    def add(self, decision: Decision, action_id: int | None, handled: Handled) -> None:
+        self.decided.append((decision, action_id, handled))
+        if handled.outcome is Outcome.FAILED:
+            self.errors.append(f"action {action_id}: {handled.message}")
+
+    def add_planned(self, plan: Plan) -> None:
+        """What would be done: in a dry run as planned, under a clock that lies as deferred."""
+        for decision in plan.decisions:
+            outcome = decision.outcome
+            message = ""
+            if self.is_read_only and outcome in _GRANTED:
+                outcome, message = Outcome.DEFERRED, "The clock is not to be trusted."
+            self.add(decision, None, Handled(outcome, message))
+
+    def defer(self, world: World, action_id: int, why: str) -> None:
+        """An approved automatic action that this tick will not send after all."""
+        world.store.move(
+            action_id,
+            expected=[ActionStatus.APPROVED],
+            to=ActionStatus.DEFERRED,
+            at=self.started_at,
+            who="autonomous_worker",
+            event=None,
+            message=f"Not executed: {why}. It is decided afresh in the next tick.",
+        )
+
+    def note_execution(self, decision: Decision, done: Executed) -> None:
+        """An answer after which further writes to the account would fare no better ends them."""
+        if done.stops_account:
+            self.hold_writes(decision.account_id, done.message)
+        if isinstance(done.problem, PlatformError):
+            self.fail(decision.account_id, done.problem)
+
+    # the result
+
+    @property
+    def outcomes(self) -> Counter[str]:
+        return Counter(handled.outcome.value for _, _, handled in self.decided)
+
+    @property
+    def success(self) -> bool:
+        return self.exit_code == EXIT_DONE
+
+    @property
+    def exit_code(self) -> int:
+        states = [state.state for state in self.accounts.values()]
+        failed = "failed" in states or self.outcomes["failed"] or self.outcomes["in_doubt"]
+        if failed or self.is_read_only:
+            return EXIT_PARTLY
+        if states and all(state in ("throttled", "locked") for state in states):
+            return EXIT_LATER
+        return EXIT_PARTLY if not states and self.errors else EXIT_DONE
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's tick JSON."""
+        completed = self.completed_at or self.started_at
+        return {
+            "success": self.success,
+            "tick_id": self.tick_id,
+            "tick_started_at": self.started_at.isoformat(timespec="seconds"),
+            "tick_completed_at": completed.isoformat(timespec="seconds"),
+            "platform": self.platform,
+            "mode": self.mode,
+            "enabled": self.is_enabled,
+            "started": self.is_started,
+            "dry_run": self.dry_run,
+            "campaigns_evaluated": self.evaluated,
+            **counts_of(self.outcomes),
+            "requests": self.requests(),
+            "spend_today_usd": f"{self.totals.spent_usd:.2f}",
+            "accounts": [state.to_json() for state in self.accounts.values()],
+            "alerts": [
+                {"key": alert.key, "severity": alert.severity, "message": alert.message}
+                for alert in self.alerts
+            ],
+            "errors": list(self.errors),
+            "actions": [
+                decision_shape(
+                    decision,
+                    action_id=action_id,
+                    outcome=handled.outcome.value,
+                    message=handled.message,
+                    currency=self.accounts[decision.account_id].currency or "",
+                )
+                for decision, action_id, handled in self.decided
+            ],
+        }

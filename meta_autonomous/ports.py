@@ -1,0 +1,533 @@
+"""What the deeds need from the world, as Protocols, and the errors the world may answer with.
+
+Errors are divided by what we know afterwards, not by technology:
+
+    MetaAutoError                    expected; shown as one line with a remedy
+    ├── ConfigError                  exit 78: key, what was given, what is allowed
+    ├── NotAllowed                   exit 77: this person may not do this
+    ├── RefusedByGuard               exit 3: refused, stale, already decided, not found
+    ├── Busy                         exit 75: nothing can be worked now
+    ├── StoreUnavailable             exit 1: database or disk
+    └── PlatformError                a read of Meta failed: nothing was asked to change
+        ├── Unreachable              network, 5xx, nonsense, deadline (exit 4)
+        ├── Throttled                Meta said: later (left for the next tick)
+        ├── AuthFailed               token or permission (exit 4, alert)
+        ├── Gone                     the object does not exist, or is not ours to see
+        └── BadAnswer                Meta answered, but not what the docs promise: read refused
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final, Protocol
+
+from meta_autonomous.decision.context import Memory
+from meta_autonomous.decision.booking import Restatements
+from meta_autonomous.domain.action import Action, ActionStatus, ActionType, Outcome
+from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level
+from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
+from meta_autonomous.domain.performance import Days
+from meta_autonomous.domain.verdict import Verdict
+
+Json = Mapping[str, Any]
+
+#: Who the program itself is, in the ledger and in `created_by` and `decided_by`.
+WORKER: Final = "autonomous_worker"
+
+
+class MetaAutoError(Exception):
+    """An expected failure. `remedy` says what the reader can do next."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ConfigError(MetaAutoError):
+    code = "config"
+
+
+class NotAllowed(MetaAutoError):
+    code = "not_allowed"
+
+
+class RefusedByGuard(MetaAutoError):
+    code = "refused"
+
+
+class NotFound(RefusedByGuard):
+    code = "not_found"
+
+
+class Busy(MetaAutoError):
+    code = "busy"
+
+
+class StoreUnavailable(MetaAutoError):
+    code = "database"
+
+
+class PlatformError(MetaAutoError):
+    code = "meta"
+
+
+class Unreachable(PlatformError):
+    code = "unreachable"
+
+
+class Throttled(PlatformError):
+    """`until` is when Meta will answer again, as far as it said."""
+
+    code = "throttled"
+
+    def __init__(self, message: str, *, remedy: str = "", until: datetime | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.until = until
+
+
+class AuthFailed(PlatformError):
+    code = "auth"
+
+
+class Gone(PlatformError):
+    code = "gone"
+
+
+class BadAnswer(PlatformError):
+    code = "bad_answer"
+
+
+# --- the platform -------------------------------------------------------------------------------
+
+
+class AnswerKind(StrEnum):
+    """What we know after a write was asked for."""
+
+    ACCEPTED = "accepted"  # 200 with success: true. Not yet proof
+    REFUSED = "refused"  # a validation code of Meta's: nothing changed
+    THROTTLED = "throttled"  # Meta took nothing: later
+    NOT_SENT = "not_sent"  # nothing left this machine
+    UNKNOWN = "unknown"  # anything else: it may have happened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    kind: AnswerKind
+    detail: str  # for people; never contains a token
+    trace_id: str | None = None
+    until: datetime | None = None  # throttled: when Meta will take writes again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPlan:
+    """How far back one read of an account goes. `since` is the first day of insights to read."""
+
+    days: int
+    window_days: int
+    with_activities_since: datetime | None = None
+
+
+class AdsPlatform(Protocol):
+    """The one path to Meta (or to the sandbox, which is reached the same way)."""
+
+    name: str  # "meta" or "sandbox"
+
+    async def account_ids(self) -> tuple[str, ...]: ...
+
+    async def trusted_now(self) -> datetime:
+        """The platform's clock: its `Date` header plus what has elapsed since. Raises BadAnswer
+        when there is no Date, or one more than 120 s from the local clock (Meta only)."""
+        ...
+
+    async def read_account(self, account_id: str, plan: ReadPlan) -> AccountSnapshot: ...
+
+    async def read_entity(self, account_id: str, entity_id: str, level: Level) -> Entity: ...
+
+    async def read_activities(
+        self, account_id: str, *, since: datetime, entity_id: str | None = None
+    ) -> tuple[Activity, ...]: ...
+
+    async def write(self, change: Change) -> Answer:
+        """Ask once, on a fresh connection. Never raises for what Meta or the network does."""
+        ...
+
+    def requests_made(self) -> int: ...
+
+    @property
+    def application_id(self) -> str | None:
+        """Our app's id as the activity log names it; None when unknown."""
+        ...
+
+
+# --- the store ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEvent:
+    """One line of the audit trail. `body` holds strings, whole numbers, bools and nesting only."""
+
+    event: str
+    who: str
+    at: datetime
+    entity_id: str | None = None
+    action_id: int | None = None
+    tick_id: str | None = None
+    why: str = ""
+    before: Json | None = None
+    after: Json | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerEntry:
+    seq: int
+    hash: str
+    event: LedgerEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerCheck:
+    ok: bool
+    entries: int
+    head: str | None  # "SEQ:HASH"
+    first_broken: int | None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRecord:
+    """One row of ``optimization_actions``, as the commands show it. Budgets are decimal text."""
+
+    id: int
+    status: ActionStatus
+    type: ActionType
+    level: Level
+    entity_id: str
+    entity_name: str
+    campaign_id: str
+    ad_id: str | None
+    account_id: str
+    currency: str
+    current_budget: str | None
+    proposed_budget: str | None
+    change_pct: Decimal | None
+    amount_usd: Decimal | None
+    roas: Decimal | None
+    expected_roas: Decimal | None
+    confidence: Decimal | None
+    reason: str
+    is_urgent: bool
+    is_hard_stop: bool
+    route: str
+    legs: tuple[Json, ...]  # {entity_id, entity_name, current_budget, proposed_budget}
+    verdicts: tuple[Json, ...]
+    evidence: Json
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime | None
+    decided_at: datetime | None
+    decided_by: str | None
+    executed_at: datetime | None
+    tick_id: str | None
+    undoes: int | None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewAction:
+    """A decision to be recorded: one distinct action with the verdicts on it."""
+
+    action: Action
+    outcome: Outcome
+    status: ActionStatus
+    reason: str  # what `optimization_actions.reason` holds
+    verdicts: tuple[Verdict, ...]
+    evidence: Json
+    is_urgent: bool
+    route: str
+    amount_usd: Decimal | None
+    expires_at: datetime | None
+    unchanged_id: int | None = None  # the pending suggestion that this is again
+    created_by: str = WORKER
+    undoes: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Why the tick did what it did, or nothing, for one entity (`explain`)."""
+
+    entity_id: str
+    level: Level
+    name: str
+    campaign_id: str
+    decision: str
+    first_binding: str | None
+    eligible_again_at: datetime | None
+    gates: tuple[Verdict, ...]
+    evidence: Json = field(default_factory=dict)
+    was_evaluated: bool = False  # a campaign that had its full turn in this tick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountRecord:
+    """What the last ticks left of one account: its stand-in when unreadable, its throttle."""
+
+    account_id: str
+    first_read_at: datetime | None = None
+    last_read_at: datetime | None = None
+    last_read_on: date | None = None  # the account's day of the last read
+    last_full_read_on: date | None = None  # ... of the last read of 28 days
+    projected_usd: Decimal | None = None
+    budgets_usd: Decimal | None = None
+    currency: str | None = None
+    blocked_until: datetime | None = None
+    last_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreativeRecord:
+    """A creative and who approved it: `status` is approved, rejected or pending, `source`
+    baseline (in use at the account's first read), person, or seen (nobody decided yet)."""
+
+    creative_id: str
+    account_id: str
+    status: str
+    source: str
+    first_seen_at: datetime
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecord:
+    key: str
+    severity: str
+    message: str
+    raised_at: datetime
+    cleared_at: datetime | None = None
+    acknowledged_by: str | None = None
+    entity_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runtime:
+    """Persistent switches that commands set: the stored mode wins over the configured one."""
+
+    mode: str | None = None
+    is_started: bool = True
+    changed_by: str | None = None
+    changed_at: datetime | None = None
+
+
+class Store(Protocol):
+    """The database. Every method is one transaction, committed when it returns, unless it says
+    otherwise; each writes its ledger entries in that same transaction. Nothing here does HTTP.
+    All of it concerns one platform, given at construction. Raises StoreUnavailable."""
+
+    # runtime switches, policy, ticks
+    def runtime(self) -> Runtime: ...
+    def set_mode(self, mode: str, *, event: LedgerEvent) -> None: ...
+    def set_started(self, *, is_started: bool, event: LedgerEvent) -> None: ...
+    def record_policy(self, digest: str, policy: Json, *, at: datetime, who: str) -> bool:
+        """Store the effective policy when its digest differs from the last; the ledger event
+        `policy_changed` names what changed. True when it did."""
+        ...
+
+    def begin_tick(self, tick_id: str, *, at: datetime, mode: str) -> None: ...
+    def finish_tick(self, tick_id: str, *, at: datetime, report: Json) -> None: ...
+    def last_tick(self) -> Json | None: ...
+    def ticks_since(self, at: datetime) -> tuple[Json, ...]: ...
+    def latest_time(self) -> datetime | None:
+        """The latest trusted time on record (the last ledger entry's)."""
+        ...
+
+    # reads and what they leave
+    def account(self, account_id: str) -> AccountRecord: ...
+    def save_account(self, record: AccountRecord) -> None: ...
+    def record_snapshot(self, snapshot: AccountSnapshot, *, tick_id: str) -> None:
+        """Entity rows that changed, creatives newly seen (baseline on the first complete read of
+        the account), insights as seen (only rows that differ from the latest reading)."""
+        ...
+
+    def stored_days(self, account_id: str, *, since: date, until: date) -> Mapping[str, Days]:
+        """Latest known rows by ad id, both days included."""
+        ...
+
+    def restatements(self, account_id: str, *, today: date) -> Restatements | None: ...
+    def memory(
+        self, snapshot: AccountSnapshot, *, now: datetime, our_application_id: str | None
+    ) -> Memory:
+        """What is on record of the account's entities. Call before `record_snapshot` of the same
+        read, so that a change by someone else shows as the difference between the two; the
+        snapshot's activities, when it has them, tell of changes before our first record."""
+        ...
+
+    def reserved_usd(self) -> Mapping[str, Decimal]:
+        """Extra USD per day of every approved, executing or in-doubt increase, by entity id."""
+        ...
+
+    # decisions
+    def record_decisions(
+        self,
+        account_id: str,
+        decisions: Sequence[NewAction],
+        traces: Iterable[Trace],
+        metrics: Iterable[Json],
+        *,
+        tick_id: str,
+        at: datetime,
+    ) -> tuple[int, ...]:
+        """Ids in the order of `decisions`. A distinct action has one row: seen again it is
+        refreshed, and a ledger event is written only when its verdict changed. A new suggestion
+        supersedes another pending one on the same entity."""
+        ...
+
+    def trace(self, entity_id: str) -> tuple[Trace, Json] | None:
+        """The last trace of an entity and the tick it is from."""
+        ...
+
+    def traces(self, *, level: Level | None = None) -> tuple[Trace, ...]:
+        """The last trace of every entity, campaigns first, each level by name."""
+        ...
+
+    # suggestions and history
+    def action(self, action_id: int) -> ActionRecord: ...  # raises NotFound
+    def actions(
+        self,
+        *,
+        statuses: Sequence[ActionStatus] | None = None,
+        entity_id: str | None = None,
+        since: datetime | None = None,
+        tick_id: str | None = None,
+    ) -> tuple[ActionRecord, ...]: ...
+    def move(
+        self,
+        action_id: int,
+        *,
+        expected: Sequence[ActionStatus],
+        to: ActionStatus,
+        at: datetime,
+        who: str,
+        event: str | None,
+        message: str = "",
+        before: Json | None = None,
+        after: Json | None = None,
+    ) -> bool:
+        """Conditional update; False when the action no longer stands in an expected status."""
+        ...
+
+    def expire(self, *, now: datetime) -> int: ...
+
+    # execution (reliability section 1)
+    def commit_intent(
+        self,
+        action_id: int,
+        change: Change,
+        *,
+        at: datetime,
+        who: str,
+        extra_usd: Decimal = Decimal(0),
+        headroom_usd: Decimal | None = None,
+    ) -> Attempt:
+        """The write-ahead record, in one transaction: the action goes from `approved` to
+        `executing` (the second leg of a reallocation finds it there already) and gets an open
+        attempt. Raises RefusedByGuard when the action is neither, has expired, its entity has an
+        open attempt, this action already has an attempt on that entity which is open or took
+        effect (one intent is sent once), the system was stopped, or everything reserved elsewhere
+        plus `extra_usd` exceeds `headroom_usd` (the cap less the projected day; checked against
+        other hosts)."""
+        ...
+
+    def record_event(
+        self, attempt: Attempt, event: AttemptEvent, *, at: datetime, detail: str
+    ) -> Attempt:
+        """Move the attempt by `next_state` from the state that the caller knows. An answer puts
+        `effect_at` forward to `at`, never back; UNREADABLE adds one to `unsettled_reads`. Raises
+        RefusedByGuard when another process moved it first."""
+        ...
+
+    def attempts_of(self, action_id: int) -> tuple[Attempt, ...]:
+        """Every attempt of one action, open and settled, the oldest first."""
+        ...
+
+    def open_attempts(self, account_id: str | None = None) -> tuple[Attempt, ...]: ...
+    def unfinished_actions(self, account_id: str | None = None) -> tuple[ActionRecord, ...]:
+        """Actions that are approved, executing or in doubt. Under the account's lock, one that is
+        approved, or has no open attempt, was left so by a process that died."""
+        ...
+
+    def supersede_others(self, entity_ids: Sequence[str], *, keep: int, at: datetime) -> None: ...
+
+    # creatives
+    def creatives(self, account_id: str | None = None) -> tuple[CreativeRecord, ...]: ...
+    def decide_creative(
+        self,
+        creative_id: str,
+        *,
+        account_id: str,
+        is_approved: bool,
+        at: datetime,
+        who: str,
+        why: str = "",
+    ) -> str | None:
+        """Approve or reject a creative, seen or not yet seen. Its status before, if it had one."""
+        ...
+
+    # alerts
+    def raise_alert(self, alert: AlertRecord, *, who: str) -> bool: ...
+    def clear_alert(self, key: str, *, at: datetime, who: str) -> bool: ...
+    def acknowledge_alert(self, key: str, *, who: str, at: datetime) -> bool: ...
+    def open_alerts(self) -> tuple[AlertRecord, ...]: ...
+
+    # the ledger
+    def append(self, event: LedgerEvent) -> None: ...
+    def ledger(
+        self, *, since: datetime | None = None, limit: int = 100
+    ) -> tuple[LedgerEntry, ...]: ...
+    def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck: ...
+
+    # locks: released by death, never by a clock
+    def account_lock(
+        self, account_id: str, *, wait_seconds: float = 0.0
+    ) -> AbstractContextManager[bool]: ...
+
+
+class Notifier(Protocol):
+    """Sends a message to people. Never raises: a failing notifier never fails a tick."""
+
+    async def send(self, *, subject: str, body: str, is_urgent: bool) -> bool: ...
+
+
+Clock = Callable[[], datetime]
+
+
+# --- who and how --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who runs this command, from the real uid (or sudo's caller under the service account)."""
+
+    name: str
+    is_admin: bool = False
+    is_manager: bool = False  # admins are managers too
+    is_service: bool = False  # the service may tick, never approve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """How the program runs, beside the limits it obeys."""
+
+    platform: str = "sandbox"
+    is_enabled: bool = True
+    mode: str = "suggest"  # as configured; the stored mode wins over it
+    interval_seconds: int = 1800
+    settle_seconds: int = 900
+    account_ids: tuple[str, ...] = ()  # empty: every account the platform lists (sandbox only)
+    policy: Json = field(default_factory=dict)  # the effective values, for the record
+    policy_digest: str = ""

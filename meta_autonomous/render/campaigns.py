@@ -1,0 +1,69 @@
+"""The entities under control, as the last tick saw each of them."""
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from meta_autonomous.domain.entities import Level
+from meta_autonomous.operations.shapes import number
+from meta_autonomous.ports import Trace
+from meta_autonomous.render.banner import banner
+from meta_autonomous.render.document import Column, Document, Line, Span, Table, Tone
+from meta_autonomous.render.shape import plain, time_text
+from meta_autonomous.render.text import amount, clean, ratio
+
+_INDENT: Final = {Level.CAMPAIGN: "", Level.ADSET: "  ", Level.AD: "    "}
+_COLUMNS: Final = (
+    Column("entity", may_wrap=True),
+    Column("id"),
+    Column("status"),
+    Column("budget/day", is_number=True),
+    Column("spend $", is_number=True),
+    Column("ROAS", is_number=True),
+    Column("expected", is_number=True),
+    Column("confidence", is_number=True),
+    Column("last decision"),
+    Column("bound by"),
+)
+
+
+def campaign_json(trace: Trace, *, platform: str) -> dict[str, Any]:
+    evidence = trace.evidence
+    return {
+        "entity_id": trace.entity_id,
+        "entity_name": trace.name,
+        "level": trace.level.value,
+        "campaign_id": trace.campaign_id,
+        "account_id": evidence.get("account_id"),
+        "status": evidence.get("status"),
+        "budget": evidence.get("budget"),
+        "currency": evidence.get("currency"),
+        "spend_usd": evidence.get("spend_usd"),
+        "purchases": evidence.get("purchases"),
+        "roas": plain(evidence.get("roas")),
+        "expected_roas": plain(evidence.get("expected_roas")),
+        "confidence": plain(evidence.get("confidence")),
+        "decision": trace.decision,
+        "first_binding": trace.first_binding,
+        "eligible_again_at": time_text(trace.eligible_again_at),
+        "platform": platform,
+    }
+
+
+def campaigns_document(traces: Sequence[Trace], *, platform: str) -> Document:
+    rows = tuple(
+        (
+            _INDENT[trace.level] + clean(trace.name),
+            trace.entity_id,
+            clean(str(trace.evidence.get("status") or "-")),
+            amount(trace.evidence.get("budget"), str(trace.evidence.get("currency") or "")),
+            amount(trace.evidence.get("spend_usd")),
+            ratio(number(trace.evidence.get("roas"))),
+            ratio(number(trace.evidence.get("expected_roas"))),
+            ratio(number(trace.evidence.get("confidence"))),
+            Span(trace.decision, Tone.QUIET if trace.decision == "none" else Tone.STRONG),
+            trace.first_binding or "-",
+        )
+        for trace in traces
+    )
+    table = Table(_COLUMNS, rows, empty="No tick has seen a campaign yet: run meta-auto tick.")
+    return Document.of(banner(platform), Line(), table)

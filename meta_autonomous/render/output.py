@@ -1,0 +1,72 @@
+"""The one door to stdout: a document for people or one JSON document, never both.
+
+A reader who closes the pipe early (``| head``) is not an error: the command has done its work and
+its exit code must still say how that went.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from meta_autonomous.render.document import Document
+
+#: Signs of ours that not every terminal's encoding has.
+_ASCII: Final = str.maketrans(
+    {"→": "->", "·": "|", "…": "...", "≥": ">=", "≤": "<=", "−": "-", "–": "-", "×": "x"}
+)
+
+
+def show(document: Document) -> None:
+    if on_terminal():
+        from meta_autonomous.render import screen
+
+        with _quiet_pipe():
+            screen.show(document)
+        return
+    from meta_autonomous.render.plain import plain_text
+
+    write(plain_text(document))
+
+
+def show_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """One JSON document. Signs beyond ASCII are escaped: names are foreign text, and a terminal
+    would act on some of them."""
+    write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def write(text: str) -> None:
+    with _quiet_pipe():
+        sys.stdout.write(_sayable(text, sys.stdout.encoding))
+        sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """One line for people on stderr."""
+    with suppress(OSError):
+        sys.stderr.write(_sayable(text, sys.stderr.encoding) + "\n")
+        sys.stderr.flush()
+
+
+def on_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _sayable(text: str, encoding: str | None) -> str:
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        plain = text.translate(_ASCII)
+        return plain.encode(encoding or "utf-8", "backslashreplace").decode(encoding or "utf-8")
+    return text
+
+
+@contextmanager
+def _quiet_pipe() -> Iterator[None]:
+    """What is left to print goes nowhere once the reader is gone."""
+    try:
+        yield
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

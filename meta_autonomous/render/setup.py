@@ -1,0 +1,36 @@
+"""What `init` and `db upgrade` made."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from meta_autonomous.render.banner import SANDBOX, banner
+from meta_autonomous.render.document import Document, Pairs, Span, Tone, line
+
+Json = Mapping[str, Any]
+
+
+def made_document(made: Json) -> Document:
+    on_sandbox = made["platform"] == SANDBOX
+    steps = (
+        "Try it: meta-auto tick. For your own ad accounts set meta_auto_platform, "
+        "meta_ad_account_ids and a token in the file above."
+        if on_sandbox
+        else "Look before it acts: meta-auto tick --dry-run"
+    )
+    return Document.of(
+        banner(made["platform"], f"mode {made['mode']}"),
+        Pairs(
+            (
+                ("configuration", Span(made["config"], Tone.STRONG)),
+                ("database", made["database"]),
+            )
+        ),
+        line(steps),
+    )
+
+
+def upgraded_document(upgraded: Json) -> Document:
+    said = "brought to this version" if upgraded["upgraded"] else "already of this version"
+    return Document.of(
+        banner(upgraded["platform"]), line(f"The database {upgraded['database']} is {said}.")
+    )

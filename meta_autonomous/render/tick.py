@@ -1,0 +1,171 @@
+"""The report of one tick for people, out of its JSON."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from meta_autonomous.render.banner import SANDBOX, banner
+from meta_autonomous.render.document import (
+    Block,
+    Cell,
+    Column,
+    Document,
+    Line,
+    Span,
+    Table,
+    Tone,
+    line,
+)
+from meta_autonomous.render.text import (
+    UNKNOWN,
+    amount,
+    clean,
+    counted,
+    ratio,
+    signed_percent,
+)
+
+Json = Mapping[str, Any]
+
+#: The words of a tick's outcomes in the order of its counts, with what they mean to a reader.
+OUTCOMES: Final[Mapping[str, tuple[str, Tone]]] = {
+    "executed": ("executed", Tone.GOOD),
+    "queued": ("queued", Tone.STRONG),
+    "unchanged": ("already pending", Tone.QUIET),
+    "policy_blocked": ("blocked by policy", Tone.WARN),
+    "safety_blocked": ("blocked by safety", Tone.WARN),
+    "deferred": ("deferred", Tone.QUIET),
+    "in_doubt": ("in doubt", Tone.BAD),
+    "failed": ("failed", Tone.BAD),
+}
+_COLUMNS: Final = (
+    Column("entity", may_wrap=True),
+    Column("action"),
+    Column("from → to"),
+    Column("ROAS", is_number=True),
+    Column("confidence", is_number=True),
+    Column("outcome"),
+    Column("reason", may_wrap=True),
+)
+_ACTION_WORDS: Final = {
+    "pause": "pause",
+    "resume": "resume",
+    "scale_up": "scale up",
+    "scale_down": "scale down",
+    "reallocate": "reallocate",
+}
+
+
+def tick_document(report: Json) -> Document:
+    return Document(tuple(_blocks(report)))
+
+
+def _blocks(report: Json) -> Iterator[Block]:
+    extra: list[Cell] = [f"mode {report['mode']}"]
+    if report["dry_run"]:
+        extra.append(Span("dry run: nothing is written", Tone.STRONG))
+    yield banner(report["platform"], *extra)
+    yield line(Span(_headline(report), Tone.QUIET))
+    yield Line()
+    yield Table(
+        _COLUMNS,
+        tuple(action_row(action) for action in report["actions"]),
+        empty="No actions: every entity stays as it is.",
+    )
+    yield Line()
+    yield line(Span(counts_text(report), Tone.STRONG))
+    for alert in report["alerts"]:
+        yield line(Span("Alert: ", Tone.WARN), said(alert))
+    for account in report["accounts"]:
+        yield from _account(account)
+    for error in report["errors"]:
+        yield line(Span("Error: ", Tone.BAD), said(error))
+    if report["actions_queued"] and not report["dry_run"]:
+        yield line(Span("Next: meta-auto suggestions list", Tone.QUIET))
+
+
+def counts_text(report: Json) -> str:
+    """`18 actions: 3 executed, 10 queued, 5 blocked by policy`."""
+    parts = [
+        f"{report[f'actions_{outcome}']:,} {words}"
+        for outcome, (words, _) in OUTCOMES.items()
+        if report[f"actions_{outcome}"]
+    ]
+    total = counted(report["actions_generated"], "action")
+    return f"{total}: {', '.join(parts)}" if parts else f"{total}."
+
+
+def action_row(action: Json) -> tuple[Cell, ...]:
+    words, tone = OUTCOMES[action["outcome"]]
+    return (
+        clean(action["entity_name"] or action["entity_id"]),
+        action_words(action["type"]),
+        from_to(action),
+        ratio(action["roas"]),
+        ratio(action["confidence"]),
+        Span(words, tone),
+        clean(action["reason"], longest=400),
+    )
+
+
+def action_words(kind: str) -> str:
+    return _ACTION_WORDS.get(kind, kind)
+
+
+def from_to(action: Json) -> str:
+    """`500.00 → 600.00 USD (+20%)`, `ACTIVE → PAUSED`, or both legs of a reallocation."""
+    if action["type"] == "pause":
+        return "ACTIVE → PAUSED"
+    if action["type"] == "resume":
+        return "PAUSED → ACTIVE"
+    legs = action.get("legs") or ()
+    if legs:
+        return "; ".join(_move(leg, action["currency"]) for leg in legs)
+    moved = _move(action, action["currency"])
+    return f"{moved} ({signed_percent(action['change_pct'])})"
+
+
+def _move(sides: Json, currency: str) -> str:
+    if sides["current_budget"] is None or sides["proposed_budget"] is None:
+        return UNKNOWN
+    return f"{amount(sides['current_budget'])} → {amount(sides['proposed_budget'], currency)}"
+
+
+def said(item: str | Json) -> str:
+    """One alert or error as a sentence, whether it came as text or as an object."""
+    return visible_sentence(item if isinstance(item, str) else str(item.get("message", item)))
+
+
+def visible_sentence(text: str) -> str:
+    return clean(text, longest=600)
+
+
+def _headline(report: Json) -> str:
+    took = _seconds(report["tick_started_at"], report["tick_completed_at"])
+    whom = "the sandbox" if report["platform"] == SANDBOX else "Meta"
+    parts = [
+        f"Tick {report['tick_id']}",
+        counted(report["campaigns_evaluated"], "campaign") + " evaluated",
+        f"{counted(report['requests'], 'request')} to {whom}",
+    ]
+    return " · ".join([*parts, f"{took} s"] if took is not None else parts)
+
+
+def _seconds(started: str | None, completed: str | None) -> int | None:
+    if started is None or completed is None:
+        return None
+    length = datetime.fromisoformat(completed) - datetime.fromisoformat(started)
+    return round(length.total_seconds())
+
+
+def _account(account: Json | str) -> Sequence[Line]:
+    """A line for an account that was not simply read."""
+    if isinstance(account, str):
+        return ()
+    state = str(account.get("status") or account.get("state") or "ok")
+    if state == "ok":
+        return ()
+    number = clean(str(account.get("account_id") or account.get("id") or "?"))
+    detail = str(account.get("message") or account.get("detail") or account.get("error") or "")
+    told = f": {visible_sentence(detail)}" if detail else ""
+    return (line(f"Account {number}: ", Span(state, Tone.WARN), told),)

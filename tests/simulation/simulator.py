@@ -1,0 +1,420 @@
+"""Ticks that are killed, stopped and interleaved over a faulty Meta, replayed from a seed.
+
+Nothing here is real time: one random generator decides who takes the next step, what Meta answers
+and when it acts, when people edit, and when a process dies. At the end faults heal, a person
+settles what was given to a person, and a few quiet ticks run. What is checked, against what Meta
+really did:
+
+    I1  a write is sent under an intent committed at most 30 s before
+    I2  an intent is sent once, and an entity with an open intent gets no other write
+    I3  an entity is changed by us at most once per cooldown (with the account's lock)
+    I7  every attempt's final word is true, and every action's follows from it
+    I8  nothing stays open
+"""
+
+import sys
+import types
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Generator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from meta_autonomous.domain.action import Action, ActionStatus
+from meta_autonomous.domain.entities import Activity, Entity, Level, Status
+from meta_autonomous.domain.intent import (
+    Attempt,
+    AttemptEvent,
+    AttemptState,
+    Change,
+    ChangedField,
+)
+from meta_autonomous.operations.execute import execute
+from meta_autonomous.operations.reconcile import reconcile
+from meta_autonomous.operations.world import World
+from meta_autonomous.ports import (
+    WORKER,
+    Answer,
+    AnswerKind,
+    BadAnswer,
+    Throttled,
+    Unreachable,
+)
+from tests.fakes.killing import SimulatedKill
+from tests.fakes.platform import NOON, OUR_APP, FakePlatform, Reply
+from tests.fakes.scene import ACCOUNT, a_world, an_adset, pause, reallocate, resume, scale
+from tests.fakes.store import FakeStore
+
+COOLDOWN = timedelta(hours=1)
+LONGEST_DELAY = 250.0  # seconds until a request takes effect
+LONGEST_LAG = 120.0  # seconds until it shows in the log
+TURNS = 60
+ENTITIES = ("11", "12", "13")
+
+
+class Violation(AssertionError):
+    """What must never happen has happened; the message begins with the invariant's name."""
+
+
+@types.coroutine
+def turn() -> Generator[None, None, None]:
+    """Here the process may be stopped, overtaken or killed."""
+    yield
+
+
+class SimulatedMeta(FakePlatform):
+    """The truth. It knows by the store which intent a write belongs to, and what became of it."""
+
+    def __init__(self, rng: Random, store: FakeStore) -> None:
+        super().__init__(*(an_adset(entity_id, budget=50) for entity_id in ENTITIES))
+        self.rng = rng
+        self.store = store
+        self.is_healed = False
+        self.sent_for: Counter[int] = Counter()
+        self.applied: dict[int, datetime] = {}  # attempt id -> when it took effect
+        self.touched: dict[str, list[datetime]] = {}
+        self._due: list[tuple[datetime, int, Change]] = []
+
+    async def trusted_now(self) -> datetime:
+        await turn()
+        if self._fails(0.02):
+            raise BadAnswer("no Date")
+        return self.clock
+
+    async def read_entity(self, account_id: str, entity_id: str, level: Level) -> Entity:
+        await turn()
+        if self._fails(0.08):
+            raise self.rng.choice([Unreachable("net"), BadAnswer("odd"), Throttled("later")])
+        found = await super().read_entity(account_id, entity_id, level)
+        await turn()
+        return found
+
+    async def read_activities(
+        self, account_id: str, *, since: datetime, entity_id: str | None = None
+    ) -> tuple[Activity, ...]:
+        await turn()
+        if self._fails(0.08):
+            raise Unreachable("log")
+        found = await super().read_activities(account_id, since=since, entity_id=entity_id)
+        await turn()
+        return found
+
+    async def write(self, change: Change) -> Answer:
+        """The last check before sending and the sending are one step, here as in the claim."""
+        reply = self._reply()
+        if reply.kind is not AnswerKind.NOT_SENT:
+            attempt = self._intent_of(change)
+            if reply.applies:
+                self._due.append((self.clock + reply.after, attempt.id, change))
+        await turn()
+        self._let_due_effects_happen()
+        await turn()
+        return Answer(kind=reply.kind, detail=reply.detail)
+
+    def _fails(self, chance: float) -> bool:
+        return not self.is_healed and self.rng.random() < chance
+
+    def _reply(self) -> Reply:
+        if self.is_healed or self.rng.random() < 0.5:
+            return Reply()
+        kinds = [
+            Reply(kind=AnswerKind.UNKNOWN, applies=False),
+            Reply(kind=AnswerKind.UNKNOWN),
+            Reply(kind=AnswerKind.UNKNOWN, after=self._delay()),
+            Reply(kind=AnswerKind.ACCEPTED, after=self._delay()),
+            Reply(kind=AnswerKind.ACCEPTED, applies=False),
+            Reply(kind=AnswerKind.REFUSED, applies=False),
+            Reply(kind=AnswerKind.THROTTLED, applies=False),
+            Reply(kind=AnswerKind.NOT_SENT, applies=False),
+        ]
+        return self.rng.choice(kinds)
+
+    def _delay(self) -> timedelta:
+        return timedelta(seconds=self.rng.uniform(0, LONGEST_DELAY))
+
+    def _intent_of(self, change: Change) -> Attempt:
+        entity_id = change.entity_id
+        known = [one for one in self.store.open_attempts() if one.change.entity_id == entity_id]
+        if len(known) != 1 or known[0].change != change:
+            raise Violation(f"I1 {change} was sent under {known}")
+        attempt = known[0]
+        if self.clock - attempt.intended_at > timedelta(seconds=30):
+            raise Violation(f"I1 sent {self.clock - attempt.intended_at} after its intent")
+        self.sent_for[attempt.id] += 1
+        if self.sent_for[attempt.id] > 1 or attempt.state is not AttemptState.DISPATCHING:
+            raise Violation(f"I2 intent {attempt.id} was sent again")
+        return attempt
+
+    def _let_due_effects_happen(self) -> None:
+        for due, attempt_id, change in sorted(self._due, key=lambda item: item[0]):
+            if due <= self.clock:
+                self._due.remove((due, attempt_id, change))
+                self.log_lag = timedelta(seconds=self.rng.uniform(0, LONGEST_LAG))
+                self._apply(change, OUR_APP, at=due)
+                self.applied[attempt_id] = due
+                self.touched.setdefault(change.entity_id, []).append(due)
+
+
+@dataclass(slots=True)
+class Process:
+    run: Coroutine[Any, Any, None]
+
+
+class Simulation:
+    """One schedule. `mutate` may break the world before it runs."""
+
+    def __init__(
+        self, seed: int, *, locked: bool = True, mutate: Callable[["Simulation"], None] | None = None
+    ) -> None:
+        self.rng = Random(seed)  # noqa: S311 - a seed to replay, not a secret
+        self.locked = locked
+        self.store = FakeStore()
+        self.meta = SimulatedMeta(self.rng, self.store)
+        self.local_offset = timedelta(0)
+        self.world: World = replace(
+            a_world(self.meta, self.store), clock=lambda: self.meta.clock + self.local_offset
+        )
+        self.processes: list[Process] = []
+        self.edits = 0
+        self.kill_in = 0
+        self.store.step = self._maybe_killed
+        if mutate is not None:
+            mutate(self)
+
+    def run(self) -> None:
+        for _ in range(TURNS):
+            self._one_event()
+        self._heal()
+        self._check()
+
+    # what may happen
+
+    def _one_event(self) -> None:
+        event = self.rng.random()
+        if event < 0.08:
+            self.meta.passes(seconds=self.rng.choice([1, 5, 20, 60, 400, 1000, 4000]))
+        elif event < 0.12:
+            self._person_edits()
+        elif event < 0.13:
+            self.local_offset = timedelta(hours=self.rng.choice([-25, 0, 0, 25]))
+        elif event < 0.16 and self.processes:
+            self._kill(self.rng.choice(self.processes))
+        elif not self.processes or (
+            not self.locked and len(self.processes) < 2 and event < 0.25
+        ):
+            self.meta.passes(seconds=self.rng.choice([0, 300, 1800]))
+            self.processes.append(Process(self._tick(decides=True)))
+        else:
+            process = self.rng.choice(self.processes)
+            for _ in range(self.rng.randint(1, 12)):
+                self.meta.passes(seconds=self.rng.choice([0, 0, 0, 0.2, 1]))
+                if not self._step(process):
+                    break
+
+    def _step(self, process: Process) -> bool:
+        """True while it lives."""
+        if self.rng.random() < 0.02:
+            self.kill_in = self.rng.randint(1, 4)
+        try:
+            process.run.send(None)
+        except (StopIteration, SimulatedKill):
+            self.processes.remove(process)
+            return False
+        finally:
+            self.kill_in = 0
+        return True
+
+    def _maybe_killed(self, name: str) -> None:
+        if self.kill_in:
+            self.kill_in -= 1
+            if not self.kill_in:
+                raise SimulatedKill(name)
+
+    def _kill(self, process: Process) -> None:
+        self.processes.remove(process)
+        process.run.close()
+
+    def _person_edits(self) -> None:
+        """To amounts that we never send, so that the truth stays tellable."""
+        entity_id = self.rng.choice(ENTITIES)
+        if self.rng.random() < 0.3:
+            status = self.rng.choice([Status.ACTIVE, Status.PAUSED])
+            self.meta.person_sets(entity_id, ChangedField.STATUS, status)
+        elif self.rng.random() < 0.3:
+            self._person_takes_back(entity_id)
+        else:
+            self.edits += 1
+            self.meta.person_sets(
+                entity_id, ChangedField.DAILY_BUDGET, str(self.edits * 1000 + 1)
+            )
+
+    def _person_takes_back(self, entity_id: str) -> None:
+        """The old value again: the value alone then says that nothing had happened."""
+        ours = [one for one in self.store.attempts.values() if one.change.entity_id == entity_id]
+        if ours and ours[-1].id in self.meta.applied:
+            last = ours[-1].change
+            self.meta.person_sets(entity_id, last.field, last.old)
+
+    # the program: settle, then one decision
+
+    async def _tick(self, *, decides: bool) -> None:
+        settled = await reconcile(self.world, ACCOUNT)
+        if settled.writes_blocked or not decides:
+            return
+        for action in self._wishes():
+            action_id = self.store.add(
+                action, at=self.meta.clock, tick_id=str(self.meta.clock)
+            )
+            await execute(self.world, action_id, action, who=WORKER, sleep=self._sleep)
+
+    def _wishes(self) -> list[Action]:
+        ready = [
+            self.meta.entity(entity_id) for entity_id in ENTITIES if self._is_ready(entity_id)
+        ]
+        self.rng.shuffle(ready)
+        if len(ready) > 1 and self.rng.random() < 0.3:
+            return [reallocate(ready[0], ready[1], 5)]
+        return [self._wish(entity) for entity in ready[: self.rng.randint(1, 2)]]
+
+    def _wish(self, entity: Entity) -> Action:
+        if entity.status == Status.PAUSED:
+            return resume(entity)
+        assert entity.budget is not None
+        step = self.rng.choice([-200, -100, 100, 200, 0])
+        if not step:
+            return pause(entity)
+        return scale(entity, str((entity.budget.amount.minor + step) / 100))
+
+    def _is_ready(self, entity_id: str) -> bool:
+        """The cooldown by our own records: nothing open, nothing that took effect of late."""
+        for attempt in self.store.attempts.values():
+            if attempt.change.entity_id != entity_id:
+                continue
+            had_effect = attempt.state not in (
+                AttemptState.NOT_APPLIED,
+                AttemptState.NOT_SENT,
+                AttemptState.REFUSED,
+                AttemptState.RESOLVED_NOT_APPLIED,
+            )
+            if had_effect and self.meta.clock - attempt.effect_at < COOLDOWN:
+                return False
+        return all(one.change.entity_id != entity_id for one in self.store.open_attempts())
+
+    async def _sleep(self, seconds: float) -> None:
+        await turn()
+
+    # the end
+
+    def _heal(self) -> None:
+        self.meta.is_healed = True
+        self.local_offset = timedelta(0)
+        for process in list(self.processes):
+            self._kill(process)
+        for _ in range(2):
+            self._quiet_tick()
+        for attempt in self.store.open_attempts():
+            if attempt.state is AttemptState.NEEDS_HUMAN:
+                self._person_settles(attempt)
+        for _ in range(2):
+            self._quiet_tick()
+
+    def _quiet_tick(self) -> None:
+        self.meta.passes(seconds=1000)
+        process = Process(self._tick(decides=False))
+        self.processes.append(process)
+        turns = deque(range(10_000))
+        while turns and self._quiet_step(process):
+            turns.pop()
+
+    def _quiet_step(self, process: Process) -> bool:
+        try:
+            process.run.send(None)
+        except StopIteration:
+            self.processes.remove(process)
+            return False
+        return True
+
+    def _person_settles(self, attempt: Attempt) -> None:
+        event = (
+            AttemptEvent.PERSON_SAYS_APPLIED
+            if attempt.id in self.meta.applied
+            else AttemptEvent.PERSON_SAYS_NOT_APPLIED
+        )
+        self.store.record_event(attempt, event, at=self.meta.clock, detail="looked")
+
+    def _check(self) -> None:
+        if self.store.open_attempts():
+            raise Violation(f"I8 still open: {self.store.open_attempts()}")
+        self._check_attempts()
+        self._check_actions()
+        if self.locked:
+            self._check_cooldown()
+
+    def _check_attempts(self) -> None:
+        effects = (
+            AttemptState.CONFIRMED,
+            AttemptState.APPLIED_OVERRIDDEN,
+            AttemptState.RESOLVED_APPLIED,
+        )
+        for attempt in self.store.attempts.values():
+            said, true = attempt.state in effects, attempt.id in self.meta.applied
+            if said is not true and not self._person_did_it(attempt):
+                raise Violation(f"I7 {attempt} says {said}, Meta says {true}")
+
+    def _person_did_it(self, attempt: Attempt) -> bool:
+        """A person set the very value that we had asked for in vain: confirmed all the same, since
+        the effect equals the intent."""
+        return attempt.state is AttemptState.CONFIRMED and any(
+            line.application_id != OUR_APP
+            and (line.object_id, line.new) == (attempt.change.entity_id, attempt.change.new)
+            and line.at >= attempt.intended_at
+            for _, line in self.meta._log
+        )
+
+    def _check_actions(self) -> None:
+        for record in self.store.records.values():
+            attempts = self.store.attempts_of(record.id)
+            applied = sum(
+                one.id in self.meta.applied or self._person_did_it(one) for one in attempts
+            )
+            wanted = len(record.legs) or 1
+            is_true = {
+                ActionStatus.EXECUTED: applied == wanted,
+                ActionStatus.FAILED: applied < wanted,
+                ActionStatus.DEFERRED: applied == 0,
+                ActionStatus.SUPERSEDED: applied == 0,
+            }.get(record.status, False)
+            if not is_true:
+                raise Violation(f"I7 action {record.id} is {record.status}, {applied} applied")
+
+    def _check_cooldown(self) -> None:
+        """An effect may come late by as much as Meta delays it; that is not ours to control."""
+        slack = timedelta(seconds=LONGEST_DELAY + 60)
+        for entity_id, times in self.meta.touched.items():
+            ordered = sorted(times)
+            for earlier, later in zip(ordered, ordered[1:], strict=False):
+                if later - earlier < COOLDOWN - slack:
+                    raise Violation(f"I3 {entity_id} changed at {earlier} and {later}")
+
+
+def main(schedules: int) -> None:
+    """``python -m tests.simulation.simulator 100000``"""
+    for locked in (True, False):
+        sent = applied = 0
+        for seed in range(schedules):
+            simulation = Simulation(seed, locked=locked)
+            try:
+                simulation.run()
+            except Violation as violation:
+                sys.exit(f"seed {seed}, locked {locked}: {violation}")
+            sent += sum(simulation.meta.sent_for.values())
+            applied += len(simulation.meta.applied)
+        print(f"locked {locked}: {schedules} schedules, {sent} sent, {applied} took effect")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))
+
+
+__all__ = ["NOON", "Simulation", "SimulatedMeta", "Violation", "main"]

@@ -1,0 +1,213 @@
+"""Thousands of bad days from seeds, and known mistakes that the simulation must notice.
+
+`python -m tests.simulation.simulator 100000` runs a release's worth.
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from meta_autonomous.domain.intent import AttemptEvent
+from meta_autonomous.operations import execute as execute_module
+from meta_autonomous.operations import read_back as read_back_module
+from meta_autonomous.operations import reconcile as reconcile_module
+from meta_autonomous.ports import Answer, AnswerKind, RefusedByGuard
+from tests.simulation.simulator import Simulation, Violation
+
+SCHEDULES = int(os.environ.get("SIMULATED_SCHEDULES", "1500"))
+#: Enough for each mutant below; the unmutated program runs through all of them.
+UNTIL_CAUGHT = 5000
+
+
+@pytest.mark.parametrize("locked", [True, False])
+def test_whatever_happens_every_final_word_is_true_and_nothing_stays_open(locked):
+    for seed in range(SCHEDULES):
+        try:
+            Simulation(seed, locked=locked).run()
+        except Violation as violation:
+            pytest.fail(f"seed {seed}: {violation}")
+
+
+def test_a_seed_replays_to_the_same_end():
+    first, second = Simulation(42), Simulation(42)
+    first.run()
+    second.run()
+
+    assert first.store.events == second.store.events
+    assert first.meta.asked == second.meta.asked
+
+
+# --- mutants: each is a mistake that an earlier draft made, or could have made ------------------
+
+
+def _settles_at_once(simulation: Simulation, _: pytest.MonkeyPatch) -> None:
+    system = replace(simulation.world.system, settle_seconds=0)
+    simulation.world = replace(simulation.world, system=system)
+
+
+def _takes_a_timeout_for_a_refusal(simulation: Simulation, _: pytest.MonkeyPatch) -> None:
+    _answers(simulation, AnswerKind.UNKNOWN, AnswerKind.REFUSED)
+
+
+def _takes_a_timeout_for_success(simulation: Simulation, patch: pytest.MonkeyPatch) -> None:
+    _answers(simulation, AnswerKind.UNKNOWN, AnswerKind.ACCEPTED)
+    _takes_accepted_for_proof(simulation, patch)
+
+
+def _answers(simulation: Simulation, heard: AnswerKind, taken_for: AnswerKind) -> None:
+    write = simulation.meta.write
+
+    async def mistaken(change: Any) -> Answer:
+        answer = await write(change)
+        return replace(answer, kind=taken_for) if answer.kind is heard else answer
+
+    simulation.meta.write = mistaken
+
+
+def _takes_accepted_for_proof(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(execute_module, "_look_for_it", execute_module._confirmed)
+
+
+def _sends_again_after_a_timeout(simulation: Simulation, _: pytest.MonkeyPatch) -> None:
+    write = simulation.meta.write
+
+    async def stubborn(change: Any) -> Answer:
+        answer = await write(change)
+        return await write(change) if answer.kind is AnswerKind.UNKNOWN else answer
+
+    simulation.meta.write = stubborn
+
+
+def _sends_before_the_intent_is_stored(simulation: Simulation, _: pytest.MonkeyPatch) -> None:
+    store, record_event = simulation.store, simulation.store.record_event
+    commit, kept = store.commit_intent, {}
+
+    def forgetful(*args: Any, **kwargs: Any) -> Any:
+        attempt = commit(*args, **kwargs)
+        kept[attempt.id] = store.attempts.pop(attempt.id)
+        return attempt
+
+    def late(attempt: Any, *args: Any, **kwargs: Any) -> Any:
+        store.attempts.setdefault(attempt.id, kept.get(attempt.id))
+        return record_event(attempt, *args, **kwargs)
+
+    store.commit_intent, store.record_event = forgetful, late
+    execute_module_is_ours = lambda *_: True  # noqa: E731
+    _.setattr(execute_module, "_is_still_ours", execute_module_is_ours)
+
+
+def _sends_however_late(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(execute_module, "SEND_WITHIN", timedelta(days=1))
+
+
+def _looks_at_the_value_alone(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    async def blind(*_: Any) -> Any:
+        return read_back_module.Footprint.NONE
+
+    patch.setattr(read_back_module, "_footprint", blind)
+
+
+def _searches_the_log_from_the_answer(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(read_back_module, "SEARCH_BACK", timedelta(0))
+    footprint = read_back_module._footprint
+
+    async def late(platform: Any, attempt: Any) -> Any:
+        return await footprint(platform, replace(attempt, intended_at=attempt.effect_at))
+
+    patch.setattr(read_back_module, "_footprint", late)
+
+
+def _takes_the_age_after_the_reading(simulation: Simulation, patch: pytest.MonkeyPatch) -> None:
+    judge = reconcile_module.judge
+
+    def late(attempt: Any, reading: Any, *, age: timedelta, settle: timedelta) -> Any:
+        return judge(
+            attempt, reading, age=simulation.meta.clock - attempt.effect_at, settle=settle
+        )
+
+    patch.setattr(reconcile_module, "judge", late)
+
+
+def _trusts_the_local_clock(simulation: Simulation, _: pytest.MonkeyPatch) -> None:
+    async def local() -> Any:
+        return simulation.world.clock()
+
+    simulation.meta.trusted_now = local
+
+
+def _lets_an_entity_in_doubt_be_written(simulation: Simulation, _: pytest.MonkeyPatch) -> None:
+    store, commit = simulation.store, simulation.store.commit_intent
+    open_attempts = store.open_attempts
+
+    def careless(*args: Any, **kwargs: Any) -> Any:
+        store.open_attempts = lambda *_: ()
+        try:
+            return commit(*args, **kwargs)
+        finally:
+            store.open_attempts = open_attempts
+
+    store.commit_intent = careless
+    simulation._is_ready = lambda _: True
+
+
+def _forgets_what_a_dead_process_left(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reconcile_module, "_finish_actions", lambda *_, **__: (0, []))
+
+
+def _goes_on_with_the_increase_unseen(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    in_doubt = execute_module._in_doubt
+
+    def hopeful(*args: Any) -> Any:
+        end = in_doubt(*args)
+        return replace(end, status=execute_module.ActionStatus.EXECUTED)
+
+    patch.setattr(execute_module, "_in_doubt", hopeful)
+
+
+def _gives_up_on_what_a_person_should_see(_: Simulation, patch: pytest.MonkeyPatch) -> None:
+    given_up = SimpleNamespace(
+        event=AttemptEvent.SEEN_NOT_APPLIED, message="given up", supersedes=False
+    )
+    patch.setattr(reconcile_module, "cannot_tell", lambda *_, **__: given_up)
+
+
+MUTANTS: tuple[tuple[Callable[[Simulation, pytest.MonkeyPatch], None], bool], ...] = (
+    (_settles_at_once, True),
+    (_takes_a_timeout_for_a_refusal, True),
+    (_takes_a_timeout_for_success, True),
+    (_takes_accepted_for_proof, True),
+    (_sends_again_after_a_timeout, True),
+    (_sends_before_the_intent_is_stored, True),
+    (_sends_however_late, True),
+    (_looks_at_the_value_alone, True),
+    (_searches_the_log_from_the_answer, True),
+    (_takes_the_age_after_the_reading, True),
+    (_trusts_the_local_clock, True),
+    (_lets_an_entity_in_doubt_be_written, True),
+    (_forgets_what_a_dead_process_left, True),
+    (_goes_on_with_the_increase_unseen, True),
+    (_gives_up_on_what_a_person_should_see, True),
+)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "locked"), MUTANTS, ids=[mutant.__name__[1:] for mutant, _ in MUTANTS]
+)
+def test_a_program_that(mutant, locked, monkeypatch):
+    """... is caught."""
+    with monkeypatch.context() as patch:
+        for seed in range(UNTIL_CAUGHT):
+            simulation = Simulation(seed, locked=locked)
+            mutant(simulation, patch)
+            try:
+                simulation.run()
+            except (Violation, RefusedByGuard):
+                return
+            finally:
+                patch.undo()
+    pytest.fail("not caught")
