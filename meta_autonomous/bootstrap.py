@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from uuid import uuid4
 
-from pydantic import SecretStr
-
 from meta_autonomous.config import AutonomousSettings, LoadedSettings, load
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import Actor, Clock, Notifier, Store, System
@@ -77,16 +75,14 @@ def open_store(loaded: LoadedSettings, *, create: bool = False) -> Iterator[Stor
 
 
 def clock_for(loaded: LoadedSettings) -> Clock:
-    """The clock that "now" means: this machine's, or on the sandbox its own, which stands still."""
+    """The clock of "now": this machine's, or on the sandbox its own, which stands still."""
     if loaded.system().platform != SANDBOX or not _sandbox_file(loaded).exists():
         return wall_clock
     return _open_sandbox(loaded, dry_run=False).now
 
 
 @contextmanager
-def _open_database(
-    loaded: LoadedSettings, *, create: bool, dry_run: bool
-) -> "Iterator[Database]":
+def _open_database(loaded: LoadedSettings, *, create: bool, dry_run: bool) -> "Iterator[Database]":
     from meta_autonomous.adapters.database import Database
 
     platform = loaded.system().platform
@@ -206,12 +202,12 @@ class OptimizationService:
 
 
 def _loaded(url: str | None, settings: AutonomousSettings | None) -> LoadedSettings:
-    """The given settings as if said on the command line; secrets come from where they always do."""
+    """The given settings as if said on the command line."""
     chosen = settings or AutonomousSettings()
     said = {
         name: value
         for name, value in chosen
-        if name != "meta_auto_fx" and value is not None and not isinstance(value, SecretStr)
+        if name != "meta_auto_fx" and value is not None
     }
     said |= {f"meta_auto_fx_{code.lower()}": rate for code, rate in chosen.meta_auto_fx.items()}
     if url is not None:
@@ -221,5 +217,3 @@ def _loaded(url: str | None, settings: AutonomousSettings | None) -> LoadedSetti
 
 def _service() -> Actor:
     return Actor(name="autonomous_worker", is_service=True)
-
-

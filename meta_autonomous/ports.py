@@ -24,8 +24,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from meta_autonomous.decision.context import Memory
 from meta_autonomous.decision.booking import Restatements
+from meta_autonomous.decision.context import Memory
 from meta_autonomous.domain.action import Action, ActionStatus, ActionType, Outcome
 from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change

@@ -16,7 +16,7 @@ from meta_autonomous.adapters.meta_wire import AccountIdRow, Odd
 from meta_autonomous.adapters.meta_write import Writer
 from meta_autonomous.domain.entities import Account, AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Change
-from meta_autonomous.ports import Answer, BadAnswer, ReadPlan
+from meta_autonomous.ports import Answer, BadAnswer, ConfigError, ReadPlan
 
 GRAPH_URL: Final = "https://graph.facebook.com"
 
@@ -56,7 +56,12 @@ class MetaApi:
     ) -> None:
         self.name = name
         self._application_id = application_id
-        self._account_ids = tuple(_account_id(one) for one in account_ids)
+        try:
+            self._account_ids = tuple(_account_id(one) for one in account_ids)
+        except BadAnswer as bad:
+            raise ConfigError(
+                f"META_AD_ACCOUNT_IDS: {bad.message}", remedy="an id is digits, or act_ and digits"
+            ) from None
         self._monotonic = monotonic
         self._read_deadline = read_deadline
         self._deadline_at = deadline_at
@@ -177,4 +182,4 @@ def _account_id(text: str) -> str:
     try:
         return meta_wire.valid_id(text.removeprefix("act_"), "ad account id")
     except Odd as odd:
-        raise BadAnswer(str(odd), remedy="look at META_AD_ACCOUNT_IDS") from None
+        raise BadAnswer(str(odd)) from None

@@ -57,7 +57,7 @@ class InvalidRequest(BadAnswer):
     """Meta says that the request itself is wrong. Asking again won't help."""
 
     def __init__(self, message: str, *, error: GraphError) -> None:
-        super().__init__(message, remedy=remedy(error))
+        super().__init__(message, remedy=remedy_for(error))
         self.is_about_a_parameter = error.code == INVALID_PARAMETER
 
 
@@ -182,7 +182,7 @@ _TOKEN_REMEDIES: Final = {
 }
 
 
-def remedy(error: GraphError) -> str:
+def remedy_for(error: GraphError) -> str:
     """What a person can do about it; empty when there is nothing to say."""
     if error.code == _BAD_SIGNATURE or _names_the_proof(error):
         return "check that META_APP_SECRET belongs to the app of the token"

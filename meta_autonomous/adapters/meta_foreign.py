@@ -14,7 +14,6 @@ from meta_autonomous.adapters.meta_json import NotJson, strict_json
 from meta_autonomous.adapters.meta_wire import Odd, Text, known, time_of
 from meta_autonomous.domain.entities import Activity, Entity, Level, Status
 
-
 _NULL: Final = Raw(b"null")
 
 

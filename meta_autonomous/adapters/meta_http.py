@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import logging
 import re
 import ssl
 from collections.abc import Mapping
@@ -33,6 +34,10 @@ _HEADER_SAFE: Final = re.compile(r"[\x21-\x7e]+")
 #: What Meta repeats of a token in its own messages.
 _TOKEN_LIKE: Final = re.compile(r"EAA[0-9A-Za-z]{8,}|access_token=[^\s&\"']+", re.IGNORECASE)
 HIDDEN: Final = "[hidden]"
+
+
+# At debug level the transport would log every header of every answer.
+logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
 
 class Loss(StrEnum):
@@ -207,7 +212,9 @@ class GraphHttp:
     ) -> HttpAnswer:
         progress = _Progress()
         request.extensions["trace"] = progress
-        request.extensions["timeout"] = {"connect": min(_CONNECT_SECONDS, seconds)}
+        # TCP and TLS each get less than half, so that they end by their own limit: the transport
+        # leaves its socket open when it is cancelled in the middle of a handshake.
+        request.extensions["timeout"] = {"connect": min(_CONNECT_SECONDS, 0.45 * seconds)}
         try:
             async with asyncio.timeout(seconds):
                 response = await transport.handle_async_request(request)

@@ -21,8 +21,10 @@ from meta_autonomous.ports import BadAnswer
 #: The same purchase is reported under several types: the first one present counts, alone.
 PURCHASE_TYPES: Final = ("omni_purchase", "purchase", "offsite_conversion.fb_pixel_purchase")
 
+_IS_PURCHASE: Final = frozenset(PURCHASE_TYPES)
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
-_PLAIN_DIGITS: Final = 13
+_WHOLE_DIGITS: Final = 13
+_MICRO_DIGITS: Final = 6
 _MOST_MAJOR: Final = Decimal(10) ** 13
 _TOLERANCE_PER_ROW: Final = MICROS_PER_MAJOR // 100
 _TOLERANCE_SHARE: Final = 1000  # one part of
@@ -33,12 +35,12 @@ _TOLERANCE_SHARE: Final = 1000  # one part of
 Sent = Any
 
 
-class ActionCount(Struct):
+class ActionCount(Struct, gc=False):
     action_type: str
     value: Sent = None
 
 
-class AdDayRow(Struct):
+class AdDayRow(Struct, gc=False):
     """level=ad, time_increment=1."""
 
     campaign_id: Text
@@ -262,7 +264,7 @@ def _purchases(row: AdDayRow) -> tuple[int, int]:
 def _of_purchases(counts: list[ActionCount] | None) -> dict[str, Sent]:
     found: dict[str, Sent] = {}
     for count in counts or ():
-        if count.action_type in PURCHASE_TYPES:
+        if count.action_type in _IS_PURCHASE:
             if count.action_type in found:
                 raise Odd(f"reports {count.action_type} twice")
             found[count.action_type] = count.value
@@ -278,8 +280,15 @@ def _spend(value: Sent) -> int:
 
 def _micros(value: Sent, what: str) -> int:
     text = str(value)
-    if text.isascii() and text.isdigit() and len(text) <= _PLAIN_DIGITS:
-        return int(text) * MICROS_PER_MAJOR
+    whole, _, fraction = text.partition(".")
+    if (
+        text.isascii()
+        and whole.isdigit()
+        and len(whole) <= _WHOLE_DIGITS
+        and (fraction.isdigit() or text == whole)
+        and len(fraction) <= _MICRO_DIGITS
+    ):
+        return int(whole) * MICROS_PER_MAJOR + int(fraction.ljust(_MICRO_DIGITS, "0"))
     if not _DECIMAL.fullmatch(text):
         raise Odd(f"{what} {text[:30]!r} is not a number")
     amount = Decimal(text)

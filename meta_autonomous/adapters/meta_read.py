@@ -32,7 +32,7 @@ from meta_autonomous.adapters.meta_errors import (
     default_wait,
     describe,
     graph_error,
-    remedy,
+    remedy_for,
     trouble,
 )
 from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, Loss, NoAnswer
@@ -203,9 +203,8 @@ class GraphReader:
         """The error for an account that Meta wants to be left alone."""
         wait = self._pace.wait_seconds(account_id)
         until = self._time.best() + timedelta(seconds=wait)
-        return Throttled(
-            why, remedy=f"nothing to do: the next tick after {until:%H:%M} UTC", until=until
-        )
+        remedy = f"nothing to do: a tick after {until:%H:%M} UTC will work it again"
+        return Throttled(why, remedy=remedy, until=until)
 
     def took(self, account_id: str | None, answer: HttpAnswer) -> None:
         """Learn from an answer's headers: time, quota, version."""
@@ -255,7 +254,7 @@ class GraphReader:
     def _understand(self, answer: HttpAnswer, path: str, decode: Decode[T], errand: Errand) -> T:
         if answer.is_ok:
             try:
-                value = decode(mend(answer.body))
+                value = _decoded(answer.body, decode)
             except msgspec.ValidationError as misfit:
                 self._raise_graph(answer, errand)
                 raise BadAnswer(f"{path}: not what Meta documents: {misfit}") from None
@@ -297,7 +296,7 @@ class GraphReader:
             case Trouble.THROTTLED:
                 raise self.refused_for_now(errand.account_id, error, says)
             case Trouble.AUTH:
-                raise AuthFailed(says, remedy=remedy(error))
+                raise AuthFailed(says, remedy=remedy_for(error))
             case Trouble.GONE:
                 raise Gone(says, remedy="check that the id exists and the token may see it")
             case Trouble.INVALID:
@@ -330,3 +329,15 @@ class GraphReader:
     def _count_retry(self, state: RetryCallState) -> None:
         self._retries += 1
         LOG.debug("retry attempt=%d wait=%.1f", state.attempt_number, state.upcoming_sleep or 0.0)
+
+
+def _decoded(body: bytes, decode: Decode[T]) -> T:
+    try:
+        return decode(body)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        mended = mend(body)
+        if mended == body:
+            raise
+        return decode(mended)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Raw, Struct
 
-from meta_autonomous.adapters.meta_json import strict_json
+from meta_autonomous.adapters.meta_json import mend, strict_json
 from meta_autonomous.domain.entities import (
     Account,
     Ad,
@@ -137,7 +137,7 @@ def whole_object(body: bytes) -> bytes:
     fields = strict_json(body)
     if not isinstance(fields, dict) or "error" in fields:
         raise msgspec.ValidationError("expected one object")
-    return body
+    return mend(body)
 
 
 def valid_id(value: Text, what: str) -> str:

@@ -19,7 +19,7 @@ from meta_autonomous.adapters.meta_errors import (
     describe,
     graph_error,
     proves_refusal,
-    remedy,
+    remedy_for,
 )
 from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, NoAnswer
 from meta_autonomous.adapters.meta_json import NotJson, strict_json
@@ -103,7 +103,7 @@ class Writer:
         if error.code in THROTTLES:
             return self._throttled(error, change, detail, trace_id)
         if proves_refusal(error):
-            hint = remedy(error)
+            hint = remedy_for(error)
             if hint:
                 detail = f"{detail} ({hint})"
             return Answer(kind=AnswerKind.REFUSED, detail=detail, trace_id=trace_id)

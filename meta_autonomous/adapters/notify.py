@@ -16,7 +16,9 @@ class Silence:
     """Nobody is configured to be told."""
 
     async def send(self, *, subject: str, body: str, is_urgent: bool) -> bool:
-        logger.debug("no notification target: subject=%r urgent=%s", subject, is_urgent)
+        logger.debug(
+            "no notification target: subject=%r length=%d urgent=%s", subject, len(body), is_urgent
+        )
         return False
 
 
@@ -44,10 +46,10 @@ class AppriseNotifier:
 
     async def send(self, *, subject: str, body: str, is_urgent: bool) -> bool:
         kind = self._apprise.NotifyType
-        level = kind.FAILURE if is_urgent else kind.INFO
+        news = {"notify_type": kind.FAILURE if is_urgent else kind.INFO}
         try:
             async with asyncio.timeout(30):
-                sent = await self._targets.async_notify(body=body, title=subject, notify_type=level)
+                sent = await self._targets.async_notify(body=body, title=subject, **news)
         except Exception as problem:  # noqa: BLE001 - a failing notifier never fails a tick
             logger.warning("notification failed: %s", type(problem).__name__)
             return False

@@ -37,7 +37,7 @@ def list_actions(
     wanted = statuses(status) if status else None
     with session.records(Role.MANAGER) as (store, loaded, _):
         platform = loaded.system().platform
-        begins = since(from_time, reading_time(loaded))
+        begins = since(from_time, lambda: reading_time(loaded))
         found = store.actions(statuses=wanted, entity_id=entity, since=begins)
     from meta_autonomous.render import actions as render
 

@@ -1,6 +1,7 @@
 """The commands, put together. Each module of this folder holds one group and imports lazily."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -24,7 +25,6 @@ from meta_autonomous.cli import (
     switches,
     tick,
 )
-from meta_autonomous.cli.logs import LogFormat, configure
 from meta_autonomous.cli.session import AsJson
 
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
@@ -33,6 +33,11 @@ _ORDER: Final = (
     *("mode", "start", "stop", "policies", "alerts", "ledger"),
     *("init", "db", "estimate", "demo", "sandbox"),
 )
+
+
+class LogFormat(StrEnum):
+    TEXT = "text"
+    JSON = "json"
 
 
 class _InOrder(TyperGroup):
@@ -85,7 +90,9 @@ def _global_options(
         ),
     ] = False,
 ) -> None:
-    configure(log_format, debug=debug)
+    from meta_autonomous.cli.logs import configure
+
+    configure(as_json=log_format is LogFormat.JSON, debug=debug)
 
 
 app.command(name="tick")(tick.tick)

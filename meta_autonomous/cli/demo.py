@@ -1,7 +1,5 @@
 """`demo`: the whole system at work on a simulated ad account, in a minute."""
 
-import asyncio
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from meta_autonomous.cli.failures import WrongUsage
 from meta_autonomous.cli.session import AsJson, Session
+from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
@@ -32,7 +30,7 @@ def demo(
     *,
     days: Annotated[
         int, typer.Option("--days", metavar="N", help="Simulated days.", min=1, max=60)
-    ] = 8,
+    ] = 7,
     keep: Annotated[
         Path | None,
         typer.Option("--keep", metavar="DIR", help="Keep configuration and database there."),
@@ -46,6 +44,8 @@ def demo(
     Needs no configuration and no token, touches no real account, and leaves nothing behind.
     """
     session = Session.of(context, as_json=as_json)
+    import asyncio
+
     from meta_autonomous.render.demo import (
         day_document,
         demo_document,
@@ -91,14 +91,14 @@ class _Day:
 
 async def _one_day(loaded: "LoadedSettings", number: int, *, is_auto: bool) -> dict[str, Any]:
     """A tick every few hours; in suggest mode the manager then decides what waits."""
-    from meta_autonomous.bootstrap import clock_for, new_tick_id, open_world
+    from meta_autonomous.bootstrap import new_tick_id, open_world
     from meta_autonomous.operations.auto_worker import tick
     from meta_autonomous.ports import Actor
 
     admin = Actor(name="demo-admin", is_admin=True, is_manager=True)
     day = _Day()
-    begins = clock_for(loaded)()
     async with open_world(loaded, actor=admin, purpose="tick") as world:
+        begins = world.clock()
         _switch(world, "auto" if is_auto else "suggest")
     for turn in range(_TICKS_PER_DAY):
         async with open_world(loaded, actor=admin, purpose="tick") as world:
@@ -169,6 +169,8 @@ def _settings(folder: Path) -> "LoadedSettings":
 @contextmanager
 def _folder(keep: Path | None) -> Iterator[Path]:
     if keep is None:
+        import tempfile
+
         with tempfile.TemporaryDirectory(prefix="meta-auto-demo-") as folder:
             yield Path(folder)
         return

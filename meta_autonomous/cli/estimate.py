@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from meta_autonomous.cli.failures import WrongUsage
 from meta_autonomous.cli.session import AsJson, Session
+from meta_autonomous.cli.usage import WrongUsage
 
 
 def estimate(

@@ -16,7 +16,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from meta_autonomous.cli.failures import WrongUsage
+from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.decision.export import ExportRow
 
 #: Column names by what they mean, lower case and without a currency in brackets. The first found

@@ -13,6 +13,7 @@ import typer
 
 from meta_autonomous import ports
 from meta_autonomous.cli.logs import redacted
+from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.render.output import complain, show_json
 from meta_autonomous.render.text import visible
 
@@ -38,15 +39,6 @@ class Failure:
     code: str
     message: str
     remedy: str
-
-
-class WrongUsage(Exception):
-    """What was typed can't be done as typed: exit 2."""
-
-    def __init__(self, message: str, *, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
 
 
 def report(error: Exception, arguments: Sequence[str]) -> int:
@@ -141,4 +133,6 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         told = {"code": failure.code, "message": message, "remedy": remedy}
         show_json({"error": told})
         return
-    complain(visible(f"meta-auto: {message} {remedy}".rstrip()))
+    stop = "" if message.endswith((".", "!", "?", "…")) else "."
+    told = f"meta-auto: {message}{stop} {remedy[:1].upper()}{remedy[1:]}"
+    complain(visible(told.rstrip()))

@@ -34,7 +34,7 @@ def list_entries(
     session = Session.of(context, as_json=as_json)
     with session.records(Role.MANAGER) as (store, loaded, _):
         platform = loaded.system().platform
-        begins = since(from_time, reading_time(loaded))
+        begins = since(from_time, lambda: reading_time(loaded))
         entries = store.ledger(since=begins, limit=limit)
     from meta_autonomous.render import ledger as render
 

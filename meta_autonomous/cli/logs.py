@@ -7,7 +7,6 @@ import json
 import logging
 import re
 import sys
-from enum import StrEnum
 from typing import Final
 
 from meta_autonomous.render.text import visible
@@ -22,22 +21,17 @@ _SECRETS: Final = re.compile(
 _TALKATIVE: Final = ("httpx2", "httpcore2", "asyncio", "sqlalchemy", "alembic")
 
 
-class LogFormat(StrEnum):
-    TEXT = "text"
-    JSON = "json"
-
-
 def redacted(text: str) -> str:
     return _SECRETS.sub("[secret]", text)
 
 
-def configure(log_format: LogFormat, *, debug: bool) -> None:
+def configure(*, as_json: bool, debug: bool) -> None:
     """Warnings and errors as text; with JSON the routine entries too; with debug everything."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Json() if log_format is LogFormat.JSON else _Text())
+    handler.setFormatter(_Json() if as_json else _Text())
     root = logging.getLogger()
     root.handlers = [handler]
-    routine = logging.INFO if log_format is LogFormat.JSON else logging.WARNING
+    routine = logging.INFO if as_json else logging.WARNING
     root.setLevel(logging.DEBUG if debug else routine)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,6 +1,5 @@
 """`sandbox`: the simulated Graph API, for trying and for your own tests."""
 
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +35,8 @@ def serve(
     On loopback, until Ctrl-C; prints its URL and token.
     """
     session = Session.of(context, as_json=as_json)
+    import threading
+
     from meta_autonomous.adapters.sandbox import TOKEN, Sandbox
     from meta_autonomous.render.sandbox import serving_document
 

@@ -103,11 +103,10 @@ def _store(loaded: "LoadedSettings", *, create: bool) -> "Iterator[Store]":
     from meta_autonomous.adapters.database import Database
     from meta_autonomous.bootstrap import open_store
 
-    database = Database(loaded.database_url, platform=loaded.system().platform)
-    is_missing = not database.exists()
-    database.close()
-    if is_missing and not create:
-        empty = Database.in_memory(loaded.system().platform)
+    platform = loaded.system().platform
+    file = Database(loaded.database_url, platform=platform).path  # opens nothing
+    if not create and file is not None and not file.exists():
+        empty = Database.in_memory(platform)
         try:
             yield empty
         finally:

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Annotated, Any, Final
 
 import typer
 
-from meta_autonomous.cli.failures import WrongUsage
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session
+from meta_autonomous.cli.usage import WrongUsage
 
 _FX_PREFIX: Final = "meta_auto_fx_"
 
@@ -63,6 +62,8 @@ def init(
     else the usual place, with mode 0600.
     """
     session = Session.of(context, as_json=as_json)
+    from tempfile import NamedTemporaryFile
+
     from meta_autonomous.bootstrap import open_store
     from meta_autonomous.config import template
 

@@ -1,11 +1,11 @@
 """Statuses and times as people type them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from meta_autonomous.cli.failures import WrongUsage
+from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from meta_autonomous.domain.action import ActionStatus
@@ -31,11 +31,11 @@ def statuses(words: Sequence[str]) -> "list[ActionStatus]":
     return [ActionStatus(word) for word in words]
 
 
-def since(text: str | None, now: datetime) -> datetime | None:
+def since(text: str | None, now: Callable[[], datetime]) -> datetime | None:
     if text is None:
         return None
     if age := _AGE.fullmatch(text):
-        return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
+        return now() - timedelta(**{_UNITS[age[2]]: int(age[1])})
     try:
         at = datetime.fromisoformat(text)
     except ValueError:

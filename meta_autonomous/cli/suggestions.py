@@ -1,6 +1,5 @@
 """`suggestions`: what waits for a person's word."""
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
@@ -8,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from meta_autonomous.cli.failures import WrongUsage
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.statuses import STATUS_HELP, statuses
+from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
@@ -104,7 +103,9 @@ def approve(
     actor = session.permit(loaded, Role.MANAGER)
     chosen = list(dict.fromkeys(ids or ()))
     if everything:
-        chosen = _all_pending(session, loaded, yes=yes)
+        chosen = _all_pending(session, yes=yes)
+    import asyncio
+
     handled = asyncio.run(_approve(loaded, actor, chosen, amount)) if chosen else []
     return _answer(session, handled, platform=loaded.system().platform)
 
@@ -128,6 +129,8 @@ def reject(
     loaded = session.settings()
     actor = session.permit(loaded, Role.MANAGER)
     chosen = list(dict.fromkeys(ids or ()))
+    import asyncio
+
     handled = asyncio.run(_reject(loaded, actor, chosen, reason))
     return _answer(session, handled, platform=loaded.system().platform)
 
@@ -153,14 +156,13 @@ async def _approve(
         return await approve_all(world, ids, budget=budget)
 
 
-def _all_pending(session: Session, loaded: "LoadedSettings", *, yes: bool) -> list[int]:
+def _all_pending(session: Session, *, yes: bool) -> list[int]:
     """The IDs of everything pending, after one question to whoever sits at the terminal."""
-    from meta_autonomous.bootstrap import open_store
     from meta_autonomous.domain.action import ActionStatus
     from meta_autonomous.render import actions as render
 
-    platform = loaded.system().platform
-    with open_store(loaded) as store:
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        platform = loaded.system().platform
         now = reading_time(loaded)
         records = render.by_urgency(store.actions(statuses=[ActionStatus.SUGGESTED]))
     if records and not yes:

@@ -1,8 +1,5 @@
 """`tick`: one full cycle, then exit. What the timer runs."""
 
-import asyncio
-import signal
-import threading
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +33,8 @@ def tick(
     loaded = session.settings()
     actor = session.permit(loaded, Role.TICKER)
     accounts = [number.removeprefix("act_") for number in account or ()]
+    import asyncio
+
     report = asyncio.run(_tick(loaded, actor, accounts, dry_run=dry_run))
     if quiet and not session.as_json and report.exit_code == EXIT_DONE:
         return EXIT_DONE
@@ -49,6 +48,10 @@ async def _tick(
     loaded: "LoadedSettings", actor: "Actor", accounts: list[str], *, dry_run: bool
 ) -> "TickReport":
     """The cycle; `stop` and SIGTERM both end it after the write in hand."""
+    import asyncio
+    import signal
+    import threading
+
     from meta_autonomous.bootstrap import Purpose, new_tick_id, open_world
     from meta_autonomous.operations.auto_worker import tick as run_tick
 

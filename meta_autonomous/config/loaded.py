@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,7 +24,7 @@ from meta_autonomous.config.showing import (
     shown,
     shown_number,
 )
-from meta_autonomous.config.sources import Gathered, Source, default_state_dir, gather
+from meta_autonomous.config.sources import Gathered, Source, default_state_dir, gather, toml_place
 from meta_autonomous.decision.limits import Freeze, Limits, Override, PolicyBook, Scope
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.ports import System
@@ -158,11 +158,13 @@ def load(
     cli: Mapping[str, Any] | None = None,
 ) -> LoadedSettings:
     """The configuration in force: command line > environment > `.env` > TOML > credentials >
-    defaults. `cli` maps settings' names, in either case, to text or values.
+    defaults. `cli` maps settings' names, in either case, to text or values; None is nothing said,
+    and a secret only counts as SecretStr, which no command line gives.
 
     Raises SettingsError (a ConfigError) that names everything wrong.
     """
-    found = gather(env, cwd, cli=cli, config_path=config_path, with_toml=True)
+    find_toml = partial(toml_place, config_path, cwd)
+    found = gather(env, cwd / ".env", cli=cli, find_toml=find_toml)
     if found.problems:
         raise SettingsError(found.problems)
     origins = {

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
+from typing import Any
 
 from meta_autonomous.ports import ConfigError
 
@@ -66,13 +67,15 @@ def _correct(where: str) -> str:
             return f"Correct it in {where}." if where.startswith("/") else "Correct it."
 
 
-def written(value: object) -> str:
+def written(value: Any) -> str:
     """A given value, short enough for one line and without control characters."""
     match value:
         case bool():
             text = str(value).lower()
         case Decimal():
             text = str(value)
+        case (str(), *_):
+            text = repr(",".join(map(str, value)))
         case _:
             text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -403,8 +403,11 @@ class AutonomousSettings(BaseSettings):
 
     def __init__(self, **given: Any) -> None:
         origins = {name.lower(): Origin(spelled=name, where="argument") for name in given}
+        asked: dict[str, Any] = {}
+        if "_env_file" in given:  # pydantic-settings' own: another file than .env, or None
+            asked["_env_file"] = given.pop("_env_file") or ()
         with _explained(origins):
-            super().__init__(**_folded(_lower_case(given)))
+            super().__init__(**asked, **_folded(_lower_case(given)))
         self._refuse_impossible(origins)
 
     @classmethod
@@ -425,10 +428,12 @@ class AutonomousSettings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, _Surroundings(settings_cls)
+        asked = getattr(dotenv_settings, "env_file", None)
+        dotenv = Path(".env") if asked is None else Path(asked) if asked else None
+        return init_settings, _Surroundings(settings_cls, dotenv)
 
     @field_validator("*", mode="before")
     @classmethod
@@ -491,13 +496,17 @@ class AutonomousSettings(BaseSettings):
 class _Surroundings(PydanticBaseSettingsSource):
     """The environment, `.env` and credentials of this process, read as `load` reads them."""
 
+    def __init__(self, settings_cls: type[BaseSettings], dotenv: Path | None) -> None:
+        super().__init__(settings_cls)
+        self._dotenv = dotenv and Path.cwd() / dotenv
+
     def get_field_value(self, field: "FieldInfo", field_name: str) -> tuple[Any, str, bool]:
         raise NotImplementedError  # `__call__` gives all values at once
 
     def __call__(self) -> dict[str, Any]:
         from meta_autonomous.config.sources import gather
 
-        gathered = gather(os.environ, Path.cwd())
+        gathered = gather(os.environ, self._dotenv)
         problems = (*gathered.problems, *gathered.unreadable.values())
         if problems:
             raise SettingsError(problems)
@@ -655,6 +664,9 @@ def _problem(detail: ErrorDetails, origins: Origins) -> Problem:
 
 
 def _lower_case(given: Mapping[str, Any]) -> dict[str, Any]:
+    private = [name for name in given if name.startswith("_")]
+    if private:
+        raise SettingsError([Problem(key=name, says="is no setting") for name in private])
     lowered = {(name.lower() if name.isupper() else name): value for name, value in given.items()}
     if len(lowered) < len(given):
         twice = sorted(name for name in given if name.isupper() and name.lower() in given)

@@ -6,11 +6,13 @@ told even where a stronger source hides it: nothing that somebody wrote is ignor
 
 import os
 import pwd
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
+
+from pydantic import SecretStr
 
 from meta_autonomous.config import private_files, toml_file
 from meta_autonomous.config.keys import CONFIG_VARIABLE, FX, FX_PREFIX, PREFIX, Key
@@ -72,26 +74,25 @@ class Gathered:
 
 def gather(
     env: Mapping[str, str],
-    cwd: Path,
+    dotenv: Path | None,
     *,
     cli: Mapping[str, Any] | None = None,
-    config_path: Path | None = None,
-    with_toml: bool = False,
+    find_toml: "FindToml | None" = None,
 ) -> Gathered:
     """Every source's values, the strongest of each key, and all that is wrong with them.
 
-    Without `with_toml` no file but `.env` is looked for. Raises SettingsError for a file that
-    can't be believed or read.
+    `dotenv` and what `find_toml` names need not exist. Raises SettingsError for a file that can't
+    be believed or read.
     """
     found = Gathered()
-    dotenv = _dotenv(cwd, found)
+    variables = _dotenv(dotenv, found)
     layers = [
         _command_line(cli or {}, found),
         _variables(env, Source.ENVIRONMENT, "environment", found),
-        _variables(dotenv, Source.DOTENV, str(cwd / ".env"), found),
+        _variables(variables, Source.DOTENV, str(dotenv), found),
     ]
-    if with_toml:
-        layers.append(_toml(_config_file(config_path, env, dotenv, cwd), found))
+    if find_toml is not None:
+        layers.append(_toml(find_toml(env, variables), found))
     for layer in layers:
         found.problems.extend(_wrong(layer))
     _secrets_of_files(layers, found)
@@ -116,7 +117,9 @@ def _command_line(cli: Mapping[str, Any], found: Gathered) -> Layer:
     for spelled, value in cli.items():
         name = spelled.lower()
         where = "command line"
-        if name in SECRETS:
+        if value is None:  # an option that was not used
+            continue
+        if name in SECRETS and not isinstance(value, SecretStr):
             says = "would be seen by everyone in the list of processes"
             found.problems.append(_secret_problem(spelled, where, says))
         elif (name in KEYS and name != FX) or name.startswith(FX_PREFIX):
@@ -155,9 +158,8 @@ def _suspect(name: str, where: str, found: Gathered) -> None:
         found.warnings.append(f"{name} ({where}) is no setting and is ignored; {guess}")
 
 
-def _dotenv(cwd: Path, found: Gathered) -> dict[str, str]:
-    path = cwd / ".env"
-    if path.is_dir():  # some keep a virtual environment there
+def _dotenv(path: Path | None, found: Gathered) -> dict[str, str]:
+    if path is None or path.is_dir():  # some keep a virtual environment there
         return {}
     try:
         contents = private_files.read(path, private_files.DOTENV, key=".env")
@@ -218,27 +220,38 @@ def _urls(value: object) -> Iterable[str]:
 # --- TOML ---------------------------------------------------------------------------------------
 
 
-def _config_file(
-    config_path: Path | None, env: Mapping[str, str], dotenv: Mapping[str, str], cwd: Path
-) -> tuple[Path, bool] | None:
-    """The one TOML file to read, and whether it is ours by its place alone."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TomlPlace:
+    """A TOML file; `is_usual` when nobody named it and it was found in one's own usual place."""
+
+    path: Path
+    is_usual: bool = False
+
+
+FindToml = Callable[[Mapping[str, str], Mapping[str, str]], TomlPlace | None]
+
+
+def toml_place(
+    config_path: Path | None, cwd: Path, env: Mapping[str, str], dotenv: Mapping[str, str]
+) -> TomlPlace | None:
+    """`--config`, else META_AUTO_CONFIG, else the first of the usual places with a file."""
     named = env.get(CONFIG_VARIABLE) or dotenv.get(CONFIG_VARIABLE)
     if config_path is not None or named:
         path = (config_path or Path(str(named))).expanduser()
-        return cwd / path, False
+        return TomlPlace(path=cwd / path)
+    places = [TomlPlace(path=SYSTEM_CONFIG)]
     own = config_home(env)
-    places = [(SYSTEM_CONFIG, False)]
     if own is not None:
-        places.insert(0, (own / "meta-auto" / "config.toml", True))
-    return next(((path, is_own) for path, is_own in places if os.path.lexists(path)), None)
+        places.insert(0, TomlPlace(path=own / "meta-auto" / "config.toml", is_usual=True))
+    return next((place for place in places if os.path.lexists(place.path)), None)
 
 
-def _toml(place: tuple[Path, bool] | None, found: Gathered) -> Layer:
+def _toml(place: TomlPlace | None, found: Gathered) -> Layer:
     if place is None:
         return {}
-    path, is_own = place
+    path = place.path
     # A home may be another's, when sudo keeps HOME: what lies there then decides nothing.
-    rules = private_files.OUR_CONFIG if is_own else private_files.GIVEN_CONFIG
+    rules = private_files.OUR_CONFIG if place.is_usual else private_files.GIVEN_CONFIG
     try:
         contents = private_files.read(path, rules, key="configuration", follow=True)
     except FileNotFoundError:
@@ -281,6 +294,8 @@ def _secrets_of_files(layers: list[Layer], found: Gathered) -> None:
                     break
                 continue
             if secret in layer:
+                if isinstance(layer[secret].value, SecretStr):  # from Python, read already
+                    break
                 found.problems.append(
                     Problem(
                         key=named.origin.spelled,

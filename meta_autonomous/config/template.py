@@ -78,7 +78,8 @@ def written(value: Any) -> str:
         case int() | Decimal():
             return f"{value:f}" if isinstance(value, Decimal) else str(value)
         case str() | Path():
-            return json.dumps(str(value), ensure_ascii=False)
+            # TOML's basic strings are JSON's, but for the one control character JSON lets pass.
+            return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
         case frozenset():
             return written(tuple(each.value for each in AUTOMATIC if each in value))
         case _:

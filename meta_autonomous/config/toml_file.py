@@ -1,4 +1,8 @@
-"""The TOML file: the settings in their tables, and what only a file can say."""
+"""The TOML file: the settings in their tables, and what only a file can say.
+
+A setting has a home table, where the template shows it; it is understood in any of them, because
+its name alone says which it is. Given twice it is an error.
+"""
 
 import tomllib
 from collections.abc import Callable, Mapping
@@ -95,10 +99,6 @@ def _setting(document: Document, table: str, spelled: str, value: Any) -> None:
             document.complain(shown, f"is written {name.lower()} in this file")
         else:
             document.complain(shown, f"is no setting{_guess(name, known)}")
-    elif key.table != table:
-        document.complain(
-            shown, f"belongs in [{key.table}]", remedy=f"Move it there, in {document.path}."
-        )
     elif key.is_secret:
         document.complain(
             shown,

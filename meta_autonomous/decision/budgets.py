@@ -102,13 +102,16 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     )
     base = (min if leg.is_increase else max)(bases, key=lambda money: money.minor)
     change = (leg.proposed - base) / base
-    told = f"{named(leg.entity)}: daily budget {leg.proposed} is {percent(change, signed=True)}"
-    told += f" of {base}, the {'lowest' if leg.is_increase else 'highest'} of the last 24 h"
+    told = f"The {named(leg.entity)} would go to {leg.proposed} a day"
+    told += f", {percent(change, signed=True)} of {base}"
+    told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
     if nearest != leg.proposed.minor:
         allowed = towards_current(leg, nearest)
-        return replace(_too_far(leg, case, told, limit), observed=tidy(change), allowed=allowed)
+        refusal = _too_far(leg, case, told, limit)
+        told = f"{refusal.message} The furthest is {allowed}."
+        return replace(refusal, observed=tidy(change), allowed=allowed, message=told)
     if not case.memory(leg.entity).budgets_known:
-        told += " as far as known (no record reaches back that far)"
+        told += ", as far as known: no record reaches back 24 h"
         return warns(tidy(change), limit, f"{told}; within {percent(limit)}.")
     return passes(tidy(change), limit, f"{told}; within {percent(limit)}.")
 
@@ -116,9 +119,9 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
 def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal) -> Verdict:
     minimum = case.snapshot.account.min_daily_budget
     if leg.proposed < minimum:
-        return blocks(None, limit, f"{told}, under the platform's minimum of {minimum} a day.")
+        return blocks(None, limit, f"{told}, under the platform's minimum of {minimum}.")
     who = "an automatic change" if case.route is Route.AUTO else "a person"
-    told += f"; {who} may go {percent(limit)} a day from there."
+    told += f"; {who} may go {percent(limit)} a day."
     own_step = reachable(
         Decimal(leg.current.minor),
         Decimal(leg.proposed.minor),

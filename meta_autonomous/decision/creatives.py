@@ -9,6 +9,7 @@ from meta_autonomous.decision.context import Case
 from meta_autonomous.decision.rules import (
     blocks,
     hours,
+    in_hours,
     listed,
     moment,
     named,
@@ -57,12 +58,12 @@ def change_rested(
     if age < embargo:
         eligible_at = changed_at + embargo
         return blocks(
-            hours(age),
+            in_hours(age),
             embargo_hours,
             f"{told}; it is left alone for {hours(embargo)}, until {moment(eligible_at)}.",
             eligible_at=eligible_at,
         )
-    return passes(hours(age), embargo_hours, f"{told}.")
+    return passes(in_hours(age), embargo_hours, f"{told}.")
 
 
 def human_approval(unapproved: Iterable[str], *, is_required: bool) -> Verdict:
@@ -98,9 +99,7 @@ def creative_approval(action: Action, case: Case) -> Verdict:
                     embargo_hours=case.limits.creative_embargo_hours,
                 )
             )
-    approval = human_approval(
-        unapproved, is_required=case.limits.require_human_approval_creatives
-    )
+    approval = human_approval(unapproved, is_required=case.limits.require_human_approval_creatives)
     return strictest([approval, *verdicts])
 
 

@@ -6,6 +6,7 @@ from meta_autonomous.decision.context import Case
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import (
     blocks,
+    dollars,
     named,
     number,
     passes,
@@ -108,8 +109,10 @@ def _numbers(entity: Entity, case: Case) -> str:
         return "it spent nothing, so it has no ROAS"
     told = f"ROAS {number(evidence.roas)} against {number(limit)}"
     prob = evidence.prob_below(limit)
-    sure = "an unknown probability" if prob is None else f"a probability of {percent(prob)}"
-    return (
-        f"{told}, below it with {sure} (limit {percent(case.limits.hard_stop_confidence)}), "
-        f"spend {'unknown' if evidence.spend_usd is None else f'{evidence.spend_usd:,.2f} USD'}"
-    )
+    if prob is not None:
+        told += f", below it with probability {percent(prob)}"
+    elif evidence.roas < limit:
+        told += ", with an unknown probability"
+    told += f" (it takes {percent(case.limits.hard_stop_confidence)})"
+    spend = evidence.spend_usd
+    return f"{told}, spend {'unknown' if spend is None else dollars(spend)}"

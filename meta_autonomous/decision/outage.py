@@ -11,7 +11,7 @@ them as negative binomial, with a spread that the account's own history teaches 
 cautious default), widened by what is not known of the account's rate and by how far that may have
 moved since. A run of one to seven days is called an outage when so few purchases had a probability
 under the false-alarm rate, shared out over the runs looked at, *and* fewer than half of the
-expected ones came: a bad day is not an outage.
+expected ones came, also by what like weekdays brought: a bad day is not an outage.
 
 Statistics are floats; nothing here is money.
 """
@@ -41,7 +41,11 @@ FALSE_ALARM_RATE: Final = 0.001
 #: An outage takes at least half of the purchases.
 LARGEST_SHARE_LEFT: Final = 0.5
 LONGEST_RUN: Final = 7
-HISTORY_DAYS: Final = 28
+#: The days before a run that teach its rate and spread: few enough to follow a trend.
+HISTORY_DAYS: Final = 14
+#: ... and the days whose like weekdays it is compared with, so that a shop which sells nothing on
+#: Sundays has no outage every week.
+WEEKDAY_HISTORY_DAYS: Final = 28
 
 _FEWEST_HISTORY_DAYS = 7
 _FEWEST_PURCHASES = 10
@@ -67,6 +71,7 @@ class _Run:
 
     days: tuple[date, ...]
     expected: float
+    expected_by_weekday: float  # by what like weekdays brought
     seen: int
     probability: float
 
@@ -116,7 +121,7 @@ def outages_among(days: Sequence[Day]) -> list[_Run]:
         known = days[:end]
         if lost and known[-2].on in lost:
             history = [day for day in known[:-1] if day.on not in lost]
-            run = _try_run(known[-1:], history[-HISTORY_DAYS:])
+            run = _try_run(known[-1:], history)
             is_out = run is not None and _is_low(run)
         else:
             run = _worst_run(known, lost)
@@ -135,7 +140,7 @@ def _worst_run(days: Sequence[Day], lost: set[date]) -> _Run | None:
         if len(run) < length or run[0].on in lost:
             break
         history = [day for day in days[:-length] if day.on not in lost]
-        tried = _try_run(run, history[-HISTORY_DAYS:])
+        tried = _try_run(run, history)
         if tried is not None and (worst is None or tried.probability < worst.probability):
             worst = tried
     if worst is None or worst.probability >= FALSE_ALARM_RATE / LONGEST_RUN:
@@ -144,11 +149,12 @@ def _worst_run(days: Sequence[Day], lost: set[date]) -> _Run | None:
 
 
 def _is_low(run: _Run) -> bool:
-    return run.seen < LARGEST_SHARE_LEFT * run.expected
+    return run.seen < LARGEST_SHARE_LEFT * min(run.expected, run.expected_by_weekday)
 
 
-def _try_run(run: Sequence[Day], history: Sequence[Day]) -> _Run | None:
-    """None when the history is too thin to expect anything."""
+def _try_run(run: Sequence[Day], past: Sequence[Day]) -> _Run | None:
+    """None when the past is too thin to expect anything."""
+    history = past[-HISTORY_DAYS:]
     exposure = sum(day.exposure for day in history)
     purchases = sum(day.purchases for day in history)
     if len(history) < _FEWEST_HISTORY_DAYS or purchases < _FEWEST_PURCHASES or exposure <= 0.0:
@@ -160,14 +166,25 @@ def _try_run(run: Sequence[Day], history: Sequence[Day]) -> _Run | None:
         return None
     spread = _spread(history, rate)
     concentration = sum(mean * mean for mean in means) / (expected * expected)
-    past = sum((rate * day.exposure) ** 2 for day in history) / (purchases * purchases)
-    noise = spread * concentration + spread * past + 1.0 / purchases + _LEVEL_SHIFT
+    rate_noise = sum((rate * day.exposure) ** 2 for day in history) / (purchases * purchases)
+    noise = spread * concentration + spread * rate_noise + 1.0 / purchases + _LEVEL_SHIFT
     return _Run(
         days=tuple(day.on for day in run),
         expected=expected,
+        expected_by_weekday=_by_weekday(run, past[-WEEKDAY_HISTORY_DAYS:]),
         seen=seen,
         probability=at_most(seen, expected, noise),
     )
+
+
+def _by_weekday(run: Sequence[Day], past: Sequence[Day]) -> float:
+    expected = 0.0
+    for day in run:
+        alike = [other for other in past if other.on.weekday() == day.on.weekday()]
+        exposure = sum(other.exposure for other in alike)
+        if exposure > 0.0:
+            expected += day.exposure * sum(other.purchases for other in alike) / exposure
+    return expected
 
 
 def _spread(history: Sequence[Day], rate: float) -> float:

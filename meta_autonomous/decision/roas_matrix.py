@@ -71,9 +71,7 @@ def worth_moving(siblings: int, ratio: Decimal | None, limits: Limits) -> Verdic
 
 def _claims(action: Action, case: Case) -> list[Decimal]:
     """The ROAS that the action was proposed for, and the one that its entity has now."""
-    return [
-        roas for roas in (action.roas, seen(action.entity, case).roas) if roas is not None
-    ]
+    return [roas for roas in (action.roas, seen(action.entity, case).roas) if roas is not None]
 
 
 def _worth_moving(action: Action, case: Case) -> Verdict:

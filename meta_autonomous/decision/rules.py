@@ -250,26 +250,29 @@ def span(in_hours: Decimal) -> timedelta:
 
 def tidy(value: Decimal) -> Decimal:
     """A measured ratio for people and JSON: six places at most, no trailing zeros."""
-    rounded = round(value, 6)
-    return rounded.normalize() if rounded else Decimal(0)
+    return Decimal(number(value, places=6))
 
 
-def number(value: Decimal) -> str:
+def number(value: Decimal, *, places: int = 4) -> str:
     """``"2"``, ``"0.75"``: a ratio in a sentence."""
-    return f"{round(value, 4).normalize():f}" if value else "0"
+    rounded = round(value, places)
+    return f"{rounded.normalize():f}" if rounded else "0"
 
 
 def percent(fraction: Decimal, *, signed: bool = False) -> str:
-    text = f"{round(fraction * 100, 2).normalize():f}" if fraction else "0"
-    return f"{'+' if signed and fraction > 0 else ''}{text} %"
+    return f"{'+' if signed and fraction > 0 else ''}{number(fraction * 100, places=2)} %"
 
 
 def dollars(usd: Decimal) -> str:
     return f"{usd:,.2f} USD"
 
 
+def in_hours(duration: timedelta) -> Decimal:
+    return tidy(Decimal(duration // timedelta(seconds=36)) / 100)
+
+
 def hours(duration: timedelta) -> str:
-    return f"{number(Decimal(duration // timedelta(minutes=1)) / 60)} h"
+    return f"{in_hours(duration):f} h"
 
 
 def moment(at: datetime) -> str:

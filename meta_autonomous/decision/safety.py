@@ -60,9 +60,7 @@ BLAST_SHARE: Final = Decimal("0.5")
 def second_controller(action: Action, case: Case) -> Verdict:
     """Two controllers on one budget undo each other's work."""
     governed = [
-        named(entity)
-        for entity in touched(action)
-        if entity.id in case.snapshot.governed_by_rules
+        named(entity) for entity in touched(action) if entity.id in case.snapshot.governed_by_rules
     ]
     if not governed:
         return passes(0, 0, "None of Meta's automated rules governs it.")
@@ -76,9 +74,10 @@ def blast_radius(action: Action, case: Case) -> Verdict:
     """Many automatic pauses at once are more often a fault than a market."""
     pauses = [
         pause
-        for pause in (*case.situation.memory.automatic_pauses, *case.granted_pauses)
-        if case.now - pause.at < BLAST_WINDOW and _is_of_account(pause, case)
+        for pause in case.situation.memory.automatic_pauses
+        if case.now - pause.at < BLAST_WINDOW
     ]
+    pauses += [pause for pause in case.granted_pauses if _is_of_account(pause, case)]
     pauses.append(_pause_of(action, case))
     touched_ids = {pause.entity_id for pause in pauses}
     covered = _covered_micros(pauses, case)
@@ -102,9 +101,7 @@ def _pause_of(action: Action, case: Case) -> AutomaticPause:
 
 def _is_of_account(pause: AutomaticPause, case: Case) -> bool:
     """Pauses granted this tick are told for all accounts together."""
-    return any(pause.entity_id in days for days in case.snapshot.days.values()) or (
-        case.snapshot.entity(pause.entity_id) is not None
-    )
+    return case.snapshot.entity(pause.entity_id) is not None
 
 
 def _covered_micros(pauses: Iterable[AutomaticPause], case: Case) -> int:
@@ -344,7 +341,7 @@ class SafetyEngine:
                 None if last_action is None else aware(last_action, "the last action"),
                 now=self._clock(),
                 cooldown_hours=self.limits.action_cooldown_hours,
-                what=f"{entity_id} was changed",
+                what=str(entity_id),
             )
         )
 

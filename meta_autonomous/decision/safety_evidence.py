@@ -12,6 +12,7 @@ from meta_autonomous.decision.rules import (
     demotes,
     dollars,
     hours,
+    in_hours,
     listed,
     named,
     net_increase,
@@ -105,9 +106,7 @@ def sanity(action: Action, case: Case) -> Verdict:
     )
     if is_persons_pause:
         return passes(None, None, "A person asked for the pause; it rests on no numbers.")
-    return strictest(
-        [_read_is_whole(action, case), _direction(action), *_numbers(action, case)]
-    )
+    return strictest([_read_is_whole(action, case), _direction(action), *_numbers(action, case)])
 
 
 def _numbers(action: Action, case: Case) -> Iterable[Verdict]:
@@ -127,7 +126,7 @@ def _read_is_whole(action: Action, case: Case) -> Verdict:
     age = case.now - snapshot.observed_at
     if age > LONGEST_READ_AGE or age < -_CLOCK_SLACK:
         told = f"The account was read {hours(age)} ago; read it again (run a tick)."
-        return blocks(hours(age), hours(LONGEST_READ_AGE), told)
+        return blocks(in_hours(age), in_hours(LONGEST_READ_AGE), told)
     needed = {snapshot.today, *window_of(case)}
     for entity in touched(action):
         needed.update(seen(entity, case).window)
@@ -137,7 +136,9 @@ def _read_is_whole(action: Action, case: Case) -> Verdict:
     if missing:
         told = f"The read lacks {listed(day.isoformat() for day in missing)}; read it again."
         return blocks(len(missing), 0, told)
-    return passes(hours(age), hours(LONGEST_READ_AGE), f"The read is whole and {hours(age)} old.")
+    return passes(
+        in_hours(age), in_hours(LONGEST_READ_AGE), f"The read is whole and {hours(age)} old."
+    )
 
 
 def _direction(action: Action) -> Verdict:

@@ -232,7 +232,7 @@ def within_daily_cap(
 ) -> Verdict:
     """The seed's sum, and the projected day where it is known."""
     total, cap = spend_today + new, limits.max_daily_spend_usd
-    told = f"Spend today {dollars(spend_today)} + {dollars(new)} = {dollars(total)}"
+    told = f"Other spend today {dollars(spend_today)} + {dollars(new)} = {dollars(total)}"
     if projected is not None:
         told += f", projected day {dollars(projected)}"
     worse = total if projected is None else max(total, projected)

@@ -14,6 +14,7 @@ from meta_autonomous.decision.rules import (
     defers,
     demotes,
     hours,
+    in_hours,
     moment,
     named,
     passes,
@@ -46,11 +47,11 @@ def old_enough(
         return blocks(None, embargo_hours, told)
     age, embargo = now - created_at, span(embargo_hours)
     if age >= embargo and created_at <= now:
-        return passes(hours(age), embargo_hours, f"{what} is {hours(age)} old.")
+        return passes(in_hours(age), embargo_hours, f"{what} is {hours(age)} old.")
     eligible_at = created_at + embargo
     told = f"is only {hours(age)} old" if created_at <= now else "was created in the future"
     return blocks(
-        hours(age),
+        in_hours(age),
         embargo_hours,
         f"{what} {told}; it is left alone for {hours(embargo)}, until {moment(eligible_at)}.",
         eligible_at=eligible_at,
@@ -83,14 +84,14 @@ def rested(
     changed_at: datetime | None, *, now: datetime, cooldown_hours: Decimal, what: str
 ) -> Verdict:
     if changed_at is None:
-        return passes(None, cooldown_hours, f"{what}: no change is on record.")
+        return passes(None, cooldown_hours, f"No change of the {what} is on record.")
     elapsed, cooldown = now - changed_at, span(cooldown_hours)
-    told = f"{what} {hours(elapsed)} ago"
+    told = f"The {what} was changed {hours(elapsed)} ago"
     if elapsed >= cooldown:
-        return passes(hours(elapsed), cooldown_hours, f"{told}, longer than {hours(cooldown)}.")
+        return passes(in_hours(elapsed), cooldown_hours, f"{told}, longer than {hours(cooldown)}.")
     eligible_at = changed_at + cooldown
     return blocks(
-        hours(elapsed),
+        in_hours(elapsed),
         cooldown_hours,
         f"{told}; it rests for {hours(cooldown)}, until {moment(eligible_at)}.",
         eligible_at=eligible_at,
@@ -108,10 +109,10 @@ def cooldown(action: Action, case: Case) -> Verdict:
 
 def _changes(entity: Entity, case: Case) -> Sequence[tuple[datetime | None, str]]:
     memory = case.memory(entity)
-    foreign = memory.foreign_change or "budget, status or bid"
+    foreign = memory.foreign_change or "its budget, status or bid"
     return (
-        (memory.last_executed_at, f"The {named(entity)} was changed by this system"),
-        (memory.foreign_change_at, f"The {named(entity)} was changed by someone else ({foreign})"),
+        (memory.last_executed_at, named(entity)),
+        (memory.foreign_change_at, f"{named(entity)} (by someone else: {foreign})"),
     )
 
 
@@ -188,7 +189,7 @@ def human_override(action: Action, case: Case) -> Verdict:
         for at, what in _overrides(action, entity, case)
     ]
     if not verdicts:
-        return passes(None, hours(HUMAN_OVERRIDE), "No person took such an action back lately.")
+        return passes(None, in_hours(HUMAN_OVERRIDE), "No person took such an action back lately.")
     return strictest(verdicts)
 
 
@@ -203,10 +204,10 @@ def _overridden(at: datetime, what: str, entity: Entity, case: Case) -> Verdict:
     elapsed, until = case.now - at, at + HUMAN_OVERRIDE
     told = f"A person {what} such an action on the {named(entity)} {hours(elapsed)} ago"
     if elapsed >= HUMAN_OVERRIDE:
-        return passes(hours(elapsed), hours(HUMAN_OVERRIDE), f"{told}.")
+        return passes(in_hours(elapsed), in_hours(HUMAN_OVERRIDE), f"{told}.")
     return demotes(
-        hours(elapsed),
-        hours(HUMAN_OVERRIDE),
+        in_hours(elapsed),
+        in_hours(HUMAN_OVERRIDE),
         f"{told}; until {moment(until)} a person decides.",
         eligible_at=until,
     )

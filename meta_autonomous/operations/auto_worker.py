@@ -8,6 +8,7 @@ A dry run is the same read and the same decisions, and stops before the first th
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,6 +26,7 @@ from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     BadAnswer,
     Busy,
+    NotFound,
     PlatformError,
     Throttled,
     Unreachable,
@@ -53,6 +55,9 @@ async def tick(
         now = await _trusted_now(world, report)
         if not dry_run:
             world.store.begin_tick(tick_id, at=now, mode=report.mode)
+            world.store.record_policy(
+                world.system.policy_digest, world.system.policy, at=now, who=world.actor.name
+            )
             await _settle_doubts(world, mine, report, now)
         if report.is_running:
             observed = await _observe_all(world, mine, report, now)
@@ -60,7 +65,9 @@ async def tick(
             if dry_run or report.is_read_only:
                 report.add_planned(plan)
             else:
-                await _carry_out(world, plan, observed, report, stop_requested, now)
+                await _carry_out(
+                    world, plan, observed, report, stop_requested=stop_requested, now=now
+                )
         report.complete()
         if not dry_run:
             await _finish(world, report, now)
@@ -71,7 +78,14 @@ async def _take_accounts(
     world: World, wanted: Sequence[str], report: TickReport, locks: ExitStack
 ) -> tuple[str, ...]:
     """The accounts that are ours for this tick. Whoever holds the others works them."""
-    ids = tuple(wanted) or world.system.account_ids or await world.platform.account_ids()
+    configured = world.system.account_ids or await world.platform.account_ids()
+    unknown = sorted(set(wanted) - set(configured))
+    if unknown:
+        raise NotFound(
+            f"Ad account {unknown[0]} is not configured.",
+            remedy=f"META_AD_ACCOUNT_IDS names {', '.join(configured)}.",
+        )
+    ids = tuple(dict.fromkeys(wanted)) or configured
     mine: list[str] = []
     for account_id in ids:
         record = world.store.account(account_id)
@@ -138,9 +152,9 @@ async def _observe_all(
             async with asyncio.timeout(limit):
                 return account_id, await observe(world, account_id, now=now)
         except TimeoutError:
-            report.fail(account_id, Unreachable(f"Reading took longer than {limit:.0f} s."))
+            _leave(world, account_id, report, Unreachable(f"Reading took over {limit:.0f} s."))
         except PlatformError as problem:
-            report.fail(account_id, problem)
+            _leave(world, account_id, report, problem)
         return None
 
     workable = [key for key in accounts if report.accounts[key].state == "ok"]
@@ -153,6 +167,15 @@ async def _observe_all(
         for entity_id, oddity in seen.situation.snapshot.skipped.items():
             report.errors.append(f"account {account_id}: {entity_id} skipped: {oddity}")
     return observed
+
+
+def _leave(world: World, account_id: str, report: TickReport, problem: PlatformError) -> None:
+    """One account's failure stops no other. What Meta asked to wait for is remembered."""
+    report.fail(account_id, problem)
+    if not report.dry_run:
+        until = problem.until if isinstance(problem, Throttled) else None
+        record = world.store.account(account_id)
+        world.store.save_account(replace(record, blocked_until=until, last_error=problem.message))
 
 
 def _decide(
@@ -196,6 +219,7 @@ async def _carry_out(
     plan: Plan,
     observed: dict[str, Observed],
     report: TickReport,
+    *,
     stop_requested: StopRequested,
     now: datetime,
 ) -> None:
@@ -203,7 +227,9 @@ async def _carry_out(
     ids = record_plan(world, plan, observed, tick_id=report.tick_id, at=now)
     for decision, action_id in zip(plan.decisions, ids, strict=True):
         if decision.executes:
-            done = await _execute(world, plan, decision, action_id, report, stop_requested)
+            done = await _execute(
+                world, plan, decision, action_id, report=report, stop_requested=stop_requested
+            )
             report.add(decision, action_id, done)
         else:
             report.add(decision, action_id, Handled(decision.outcome, ""))
@@ -214,6 +240,7 @@ async def _execute(
     plan: Plan,
     decision: Decision,
     action_id: int,
+    *,
     report: TickReport,
     stop_requested: StopRequested,
 ) -> Handled:

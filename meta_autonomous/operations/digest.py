@@ -23,8 +23,8 @@ async def send_digest(world: World, report: TickReport) -> bool:
         if action.current_budget is not None and action.proposed_budget is not None:
             size = f" {action.current_budget} -> {action.proposed_budget}"
         lines.append(
-            f"#{action_id} {handled.outcome.value}: {action.type.value} {action.entity.level.value} "
-            f"{action.entity.name}{size}. {handled.message}"
+            f"#{action_id} {handled.outcome}: {action.type} {action.entity.level} "
+            f"{action.entity.name}{size}. {decision.reason}. {handled.message}".rstrip()
         )
     if any(handled.outcome is Outcome.QUEUED for _, _, handled in news):
         lines += ["", "Approve with: meta-auto suggestions approve ID"]

@@ -1,6 +1,6 @@
 """The one path to Meta: every change, from a tick, an approval or an undo, goes through here.
 
-    read afresh -> trusted time -> commit the intent -> send once -> commit the answer -> read back
+    trusted time -> read afresh -> commit the intent -> send once -> commit the answer -> read back
 
 Wherever this process is killed, the committed records are enough for `reconcile` to find out what
 became of the change by reading. What was sent is never sent again, and what was decided is never
@@ -43,7 +43,7 @@ from meta_autonomous.ports import (
 
 logger = logging.getLogger("meta_auto.execute")
 
-#: An intent older than this is not sent: what was checked before it may not hold any more.
+#: So long after the fresh read nothing is sent any more: what it found may not hold now.
 SEND_WITHIN: Final = timedelta(seconds=30)
 #: The longest that a request may have been under way: until it is sent, and its own deadline.
 LONGEST_UNDER_WAY: Final = timedelta(seconds=60)
@@ -228,11 +228,13 @@ async def _time_of_end(deed: _Deed, attempts: list[Attempt]) -> datetime:
 async def _change_one(deed: _Deed, step: Step) -> _End:
     """The protocol. A crash after any line leaves a state that reading can settle."""
     world, decided_on = deed.world, step.entity
+    started_at = world.clock()
     try:
+        # The time before the reading: a process that slept after it must not act on it.
+        now = await world.platform.trusted_now()
         found = await world.platform.read_entity(
             decided_on.account_id, decided_on.id, decided_on.level
         )
-        now = await world.platform.trusted_now()
     except PlatformError as problem:
         return _unreadable(problem)
 
@@ -242,7 +244,6 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     if deed.stop_requested():
         return _End(status=ActionStatus.DEFERRED, message="Stopped before anything was sent.")
 
-    started_at = world.clock()
     try:
         attempt = _commit_intent(deed, step, change, now)
     except RefusedByGuard as refusal:
@@ -269,7 +270,7 @@ def _commit_intent(deed: _Deed, step: Step, change: Change, now: datetime) -> At
 
 
 async def _why_not_to_send(deed: _Deed, attempt: Attempt, started_at: datetime) -> _End | None:
-    """The last look before sending: this process may have been stopped after the commit.
+    """The last look before sending: this process may have been stopped since it read afresh.
 
     Two clocks are asked, for the trusted one may stand still (the sandbox's) and the local one
     may be set back.
@@ -281,7 +282,7 @@ async def _why_not_to_send(deed: _Deed, attempt: Attempt, started_at: datetime) 
         return _never_left(deed, attempt, problem.message, at=attempt.intended_at)
     waited = max(now - attempt.intended_at, world.clock() - started_at)
     if waited > SEND_WITHIN:
-        why = f"{waited.total_seconds():.0f} s passed between the intent and the sending"
+        why = f"{waited.total_seconds():.0f} s passed between the fresh read and the sending"
         return _never_left(deed, attempt, why, at=max(now, attempt.intended_at))
     if not _is_still_ours(deed, attempt):
         return _End(

@@ -41,7 +41,6 @@ OVERRIDE_IS_NEWS: Final = timedelta(hours=24)
 TOOK_EFFECT: Final = frozenset(
     {AttemptState.CONFIRMED, AttemptState.APPLIED_OVERRIDDEN, AttemptState.RESOLVED_APPLIED}
 )
-_UNFINISHED: Final = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.IN_DOUBT)
 _LEDGER_EVENTS: Final[Mapping[ActionStatus, str]] = {
     ActionStatus.EXECUTED: "optimization_executed",
     ActionStatus.FAILED: "optimization_failed",
@@ -269,9 +268,7 @@ def _finish_actions(
 ) -> tuple[int, list[str]]:
     """Bring every unfinished action into step with its attempts."""
     returned, messages = 0, []
-    for record in world.store.actions(statuses=_UNFINISHED):
-        if record.account_id != account_id:
-            continue
+    for record in world.store.unfinished_actions(account_id):
         attempts = world.store.attempts_of(record.id)
         if record.status is ActionStatus.APPROVED:
             attempts, standing = (), _given_back(record, at)
@@ -362,6 +359,11 @@ _OVERRIDDEN: Final = "overridden"
 _SEVERITY: Final[Mapping[str, str]] = {_IN_DOUBT: "critical", _OVERRIDDEN: "warning"}
 
 
+def doubt_alert(attempt: Attempt) -> str:
+    """The key of the alert that asks a person about this attempt."""
+    return f"{_IN_DOUBT}:{attempt.id}"
+
+
 def _alert_person(world: World, attempt: Attempt, why: str, *, at: datetime) -> None:
     change = attempt.change
     message = (
@@ -395,7 +397,7 @@ def _alert(world: World, attempt: Attempt, kind: str, message: str, *, at: datet
 def _clear_stale_alerts(store: Store, *, at: datetime) -> None:
     """An alert of this file outlives neither its doubt (a person may have settled it) nor a day
     of an override."""
-    in_doubt = {f"{_IN_DOUBT}:{attempt.id}" for attempt in store.open_attempts()}
+    in_doubt = {doubt_alert(attempt) for attempt in store.open_attempts()}
     for alert in store.open_alerts():
         kind = alert.key.partition(":")[0]
         settled = kind == _IN_DOUBT and alert.key not in in_doubt

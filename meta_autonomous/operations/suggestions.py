@@ -183,13 +183,20 @@ async def _approve_one(
     now: datetime,
     budget: Decimal | None,
 ) -> tuple[Handled, Totals]:
-    """One suggestion, judged again on what was just read; the totals with it, if it was granted."""
+    """One suggestion, judged again on what was just read; the totals with what it was granted."""
     if record.expires_at is not None and record.expires_at <= now:
-        _close(world, record, ActionStatus.EXPIRED, "optimization_expired", now)
+        _close(world, record, ActionStatus.EXPIRED, "optimization_expired", at=now)
         return _refused(record, "expired", "It has expired; the next tick looks afresh."), totals
     action, stale = _rebuild(record, situation.snapshot, now)
     if action is None:
-        _close(world, record, ActionStatus.SUPERSEDED, "optimization_superseded", now, stale)
+        _close(
+            world,
+            record,
+            ActionStatus.SUPERSEDED,
+            "optimization_superseded",
+            at=now,
+            message=stale,
+        )
         return _refused(record, "superseded", f"Nothing was done: {stale}"), totals
     if budget is not None:
         smaller = _with_budget(action, budget)
@@ -362,6 +369,7 @@ def _close(
     record: ActionRecord,
     to: ActionStatus,
     event: str,
+    *,
     at: datetime,
     message: str = "",
 ) -> None:

@@ -65,6 +65,7 @@ class TickReport:
     platform: str
     mode: str
     dry_run: bool
+    policy_digest: str
     is_enabled: bool
     is_started: bool
     started_at: datetime
@@ -93,6 +94,7 @@ class TickReport:
             platform=world.platform.name,
             mode=runtime.mode or world.system.mode,
             dry_run=dry_run,
+            policy_digest=world.system.policy_digest,
             is_enabled=world.system.is_enabled,
             is_started=runtime.is_started,
             started_at=world.clock(),
@@ -224,6 +226,7 @@ class TickReport:
             "enabled": self.is_enabled,
             "started": self.is_started,
             "dry_run": self.dry_run,
+            "policy_digest": self.policy_digest,
             "campaigns_evaluated": self.evaluated,
             **counts_of(self.outcomes),
             "requests": self.requests(),

@@ -23,8 +23,8 @@ from meta_autonomous.render.document import (
     line,
 )
 from meta_autonomous.render.shape import plain, time_text
-from meta_autonomous.render.text import clean, moment, ratio, relative
-from meta_autonomous.render.tick import action_words, from_to, visible_sentence
+from meta_autonomous.render.text import clean, moment, ratio, relative, span
+from meta_autonomous.render.tick import action_words, entity_words, from_to, visible_sentence
 from meta_autonomous.render.verdicts import verdict_table
 
 _TONES: Final[Mapping[str, Tone]] = {
@@ -37,6 +37,9 @@ _TONES: Final[Mapping[str, Tone]] = {
     ActionStatus.BLOCKED: Tone.WARN,
     ActionStatus.DEFERRED: Tone.WARN,
 }
+#: What an approval must find again; people see the change itself.
+_NOT_FOR_PEOPLE: Final = frozenset({"base"})
+_FEW: Final = 3
 _URGENCY: Final = {
     kind: rank
     for rank, kind in enumerate(
@@ -86,7 +89,7 @@ def suggestion_json(record: ActionRecord, *, platform: str) -> dict[str, Any]:
         "expires_at": time_text(record.expires_at),
         "platform": platform,
     }
-    if record.legs:
+    if record.type is ActionType.REALLOCATE:
         shown["legs"] = plain(record.legs)
     return shown
 
@@ -153,14 +156,16 @@ def suggestions_document(
     columns = (
         Column("id", is_number=True),
         *_COLUMNS,
-        Column("age"),
-        Column("expires"),
+        _REASON,
+        Column("age", below="{} old"),
+        Column("expires", below="expires {}"),
     )
     rows = tuple(
         (
             str(record.id),
             *_row(record),
-            relative(record.created_at, now).removesuffix(" ago"),
+            _reason(record),
+            span(now - record.created_at),
             relative(record.expires_at, now),
         )
         for record in records
@@ -178,7 +183,8 @@ def actions_document(records: Sequence[ActionRecord], *, platform: str) -> Docum
         Column("id", is_number=True),
         Column("when"),
         *_COLUMNS,
-        Column("decided by"),
+        Column("decided by", below="by {}"),
+        _REASON,
     )
     rows = tuple(
         (
@@ -186,6 +192,7 @@ def actions_document(records: Sequence[ActionRecord], *, platform: str) -> Docum
             moment(record.executed_at or record.created_at),
             *_row(record),
             clean(record.decided_by or "-"),
+            _reason(record),
         )
         for record in records
     )
@@ -247,7 +254,7 @@ def will_send(record: ActionRecord) -> list[str]:
         return [f"{whom}: status ACTIVE → PAUSED"]
     if record.type is ActionType.RESUME:
         return [f"{whom}: status PAUSED → ACTIVE"]
-    if record.legs:
+    if record.type is ActionType.REALLOCATE:
         return [
             f"{record.level} {leg['entity_id']}: budget per day "
             f"{leg['current_budget']} → {leg['proposed_budget']} {record.currency}"
@@ -260,29 +267,34 @@ def will_send(record: ActionRecord) -> list[str]:
 _COLUMNS: Final = (
     Column("entity", may_wrap=True),
     Column("action"),
-    Column("from → to"),
+    Column("from → to", may_wrap=True),
     Column("ROAS", is_number=True),
-    Column("confidence", is_number=True),
-    Column("status"),
-    Column("reason", may_wrap=True),
+    Column("conf.", is_number=True),
+    Column("status", may_wrap=True),
 )
+_REASON: Final = Column("reason", may_wrap=True, below="{}")
 
 
 def _row(record: ActionRecord) -> tuple[Cell, ...]:
     return (
-        clean(record.entity_name or record.entity_id),
+        entity_words(_sides(record)),
         action_words(record.type),
         from_to(_sides(record)),
         ratio(record.roas),
         ratio(record.confidence),
         _status(record),
-        clean(record.reason, longest=400),
     )
+
+
+def _reason(record: ActionRecord) -> str:
+    return clean(record.reason, longest=400)
 
 
 def _sides(record: ActionRecord) -> dict[str, Any]:
     return {
         "type": record.type.value,
+        "entity_id": record.entity_id,
+        "entity_name": record.entity_name,
         "current_budget": record.current_budget,
         "proposed_budget": record.proposed_budget,
         "currency": record.currency,
@@ -321,7 +333,11 @@ def _evidence(evidence: Mapping[str, Any]) -> Iterator[Block]:
         return
     yield Line()
     yield line(Span("What it is based on", Tone.STRONG))
-    single = {key: value for key, value in evidence.items() if not _is_rows(value)}
+    single = {
+        key: value
+        for key, value in evidence.items()
+        if not _is_rows(value) and key not in _NOT_FOR_PEOPLE
+    }
     if single:
         yield Pairs(tuple((_words(key), _fact(value)) for key, value in single.items()))
     for key, rows in evidence.items():
@@ -346,5 +362,7 @@ def _fact(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(key)} {_fact(inner)}" for key, inner in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) > _FEW:
+            return f"{_fact(value[0])} to {_fact(value[-1])}"
         return ", ".join(_fact(inner) for inner in value) or "-"
     return clean(str(value))

@@ -29,9 +29,9 @@ def alerts_document(alerts: Sequence[AlertRecord], *, platform: str, now: dateti
     columns = (
         Column("severity"),
         Column("raised"),
-        Column("alert"),
-        Column("message", may_wrap=True),
-        Column("acknowledged by"),
+        Column("alert", may_wrap=True),
+        Column("message", may_wrap=True, below="{}"),
+        Column("acknowledged by", below="acknowledged by {}"),
     )
     rows = tuple(
         (

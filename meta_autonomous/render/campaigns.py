@@ -1,28 +1,29 @@
 """The entities under control, as the last tick saw each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.operations.shapes import number
 from meta_autonomous.ports import Trace
 from meta_autonomous.render.banner import banner
-from meta_autonomous.render.document import Column, Document, Line, Span, Table, Tone
+from meta_autonomous.render.document import Cell, Column, Document, Line, Span, Table, Tone
 from meta_autonomous.render.shape import plain, time_text
 from meta_autonomous.render.text import amount, clean, ratio
 
 _INDENT: Final = {Level.CAMPAIGN: "", Level.ADSET: "  ", Level.AD: "    "}
+_RANK: Final = {level: rank for rank, level in enumerate(Level)}
 _COLUMNS: Final = (
     Column("entity", may_wrap=True),
-    Column("id"),
-    Column("status"),
     Column("budget/day", is_number=True),
     Column("spend $", is_number=True),
     Column("ROAS", is_number=True),
     Column("expected", is_number=True),
-    Column("confidence", is_number=True),
-    Column("last decision"),
-    Column("bound by"),
+    Column("conf.", is_number=True),
+    Column("last decision", may_wrap=True),
+    Column("id", below="id {}"),
+    Column("status", below="{}"),
+    Column("bound by", below="bound by {}"),
 )
 
 
@@ -49,18 +50,30 @@ def campaign_json(trace: Trace, *, platform: str) -> dict[str, Any]:
     }
 
 
+def by_campaign(traces: Iterable[Trace]) -> tuple[Trace, ...]:
+    """Each campaign with its ad sets and ads below it, campaigns by name."""
+    found = tuple(traces)
+    names = {trace.entity_id: trace.name for trace in found if trace.level is Level.CAMPAIGN}
+
+    def key(trace: Trace) -> tuple[str, str, int, str]:
+        of = trace.campaign_id
+        return names.get(of, ""), of, _RANK[trace.level], trace.name
+
+    return tuple(sorted(found, key=key))
+
+
 def campaigns_document(traces: Sequence[Trace], *, platform: str) -> Document:
-    rows = tuple(
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
         (
             _INDENT[trace.level] + clean(trace.name),
-            trace.entity_id,
-            clean(str(trace.evidence.get("status") or "-")),
             amount(trace.evidence.get("budget"), str(trace.evidence.get("currency") or "")),
             amount(trace.evidence.get("spend_usd")),
             ratio(number(trace.evidence.get("roas"))),
             ratio(number(trace.evidence.get("expected_roas"))),
             ratio(number(trace.evidence.get("confidence"))),
             Span(trace.decision, Tone.QUIET if trace.decision == "none" else Tone.STRONG),
+            trace.entity_id,
+            clean(str(trace.evidence.get("status") or "-")),
             trace.first_binding or "-",
         )
         for trace in traces

@@ -41,9 +41,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Column:
+    """`may_wrap`: its text may take several lines where a terminal is narrow. `below`: there it
+    moves under its row, said so: ``"expires {}"``."""
+
     title: str
     is_number: bool = False
     may_wrap: bool = False
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,9 +49,9 @@ def ledger_document(entries: Sequence[LedgerEntry], *, platform: str) -> Documen
         Column("event"),
         Column("who"),
         Column("action", is_number=True),
-        Column("entity"),
-        Column("why", may_wrap=True),
-        Column("hash"),
+        Column("entity", below="entity {}"),
+        Column("hash", below="hash {}"),
+        Column("why", may_wrap=True, below="{}"),
     )
     rows = tuple(
         (
@@ -61,8 +61,8 @@ def ledger_document(entries: Sequence[LedgerEntry], *, platform: str) -> Documen
             clean(entry.event.who),
             "-" if entry.event.action_id is None else str(entry.event.action_id),
             clean(entry.event.entity_id or "-"),
-            visible_sentence(entry.event.why) or "-",
             entry.hash[:_SHORT_HASH],
+            visible_sentence(entry.event.why) or "-",
         )
         for entry in entries
     )
@@ -76,7 +76,10 @@ def check_document(check: LedgerCheck, *, platform: str) -> Document:
             f"{counted(check.entries, 'entry', 'entries')} checked, nothing was changed after "
             "the fact.",
         )
-        advice = f"Head: {check.head or 'none yet'}. Keep it elsewhere: ledger verify --expect"
+        advice = (
+            f"Head: {check.head or 'none yet'}. Write it down elsewhere: given to --expect later, "
+            "it proves that the trail was not rewritten as a whole."
+        )
     else:
         verdict = line(Span("Broken. ", Tone.BAD), visible_sentence(check.message))
         advice = f"First broken entry: {check.first_broken}"

@@ -33,10 +33,10 @@ def _blocks(policies: Json, whom: str) -> Iterator[Block]:
     sources: Json = policies["sources"]
     columns = (
         Column("setting"),
-        Column("value", is_number=True),
+        Column("value", is_number=True, may_wrap=True),
         Column("unit"),
         Column("from"),
-        Column("where", may_wrap=True),
+        Column("where", may_wrap=True, below="{}"),
     )
     for table, about in TABLES.items():
         names = [name for name in sources if _table_of(name) == table]

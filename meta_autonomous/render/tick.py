@@ -41,11 +41,11 @@ OUTCOMES: Final[Mapping[str, tuple[str, Tone]]] = {
 _COLUMNS: Final = (
     Column("entity", may_wrap=True),
     Column("action"),
-    Column("from → to"),
+    Column("from → to", may_wrap=True),
     Column("ROAS", is_number=True),
-    Column("confidence", is_number=True),
-    Column("outcome"),
-    Column("reason", may_wrap=True),
+    Column("conf.", is_number=True),
+    Column("outcome", may_wrap=True),
+    Column("reason", may_wrap=True, below="{}"),
 )
 _ACTION_WORDS: Final = {
     "pause": "pause",
@@ -98,7 +98,7 @@ def counts_text(report: Json) -> str:
 def action_row(action: Json) -> tuple[Cell, ...]:
     words, tone = OUTCOMES[action["outcome"]]
     return (
-        clean(action["entity_name"] or action["entity_id"]),
+        entity_words(action),
         action_words(action["type"]),
         from_to(action),
         ratio(action["roas"]),
@@ -106,6 +106,14 @@ def action_row(action: Json) -> tuple[Cell, ...]:
         Span(words, tone),
         clean(action["reason"], longest=400),
     )
+
+
+def entity_words(action: Json) -> str:
+    """Its name; of a reallocation the giver's and the taker's."""
+    if action["type"] == "reallocate":
+        names = [leg.get("entity_name") or leg["entity_id"] for leg in action.get("legs") or ()]
+        return clean(" → ".join(names))
+    return clean(action["entity_name"] or action["entity_id"])
 
 
 def action_words(kind: str) -> str:
@@ -118,8 +126,8 @@ def from_to(action: Json) -> str:
         return "ACTIVE → PAUSED"
     if action["type"] == "resume":
         return "PAUSED → ACTIVE"
-    legs = action.get("legs") or ()
-    if legs:
+    if action["type"] == "reallocate":
+        legs = action.get("legs") or ()
         return "; ".join(_move(leg, action["currency"]) for leg in legs)
     moved = _move(action, action["currency"])
     return f"{moved} ({signed_percent(action['change_pct'])})"
@@ -148,7 +156,8 @@ def _headline(report: Json) -> str:
         counted(report["campaigns_evaluated"], "campaign") + " evaluated",
         f"{counted(report['requests'], 'request')} to {whom}",
     ]
-    return " · ".join([*parts, f"{took} s"] if took is not None else parts)
+    # The sandbox's clock stands still during a tick.
+    return " · ".join([*parts, f"{took} s"] if took else parts)
 
 
 def _seconds(started: str | None, completed: str | None) -> int | None:

@@ -16,9 +16,9 @@ _TONES: Final = {
 _COLUMNS: Final = (
     Column("rule"),
     Column("says"),
-    Column("observed", is_number=True),
-    Column("limit", is_number=True),
-    Column("why", may_wrap=True),
+    Column("observed", is_number=True, may_wrap=True),
+    Column("limit", is_number=True, may_wrap=True),
+    Column("why", may_wrap=True, below="{}"),
 )
 
 

@@ -184,7 +184,7 @@ class FaultServer:
         self.connections += 1
         task = asyncio.ensure_future(self._serve(reader, writer))
         self._open[task] = writer
-        task.add_done_callback(lambda done: self._open.pop(done))
+        task.add_done_callback(self._open.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

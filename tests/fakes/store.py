@@ -26,6 +26,7 @@ from meta_autonomous.ports import (
 )
 from tests.fakes.killing import Step, no_steps
 
+_UNFINISHED = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.IN_DOUBT)
 _NO_EFFECT = {
     AttemptState.NOT_SENT,
     AttemptState.REFUSED,
@@ -119,20 +120,11 @@ class FakeStore:
             raise NotFound(f"there is no action {action_id}")
         return self.records[action_id]
 
-    def actions(
-        self,
-        *,
-        statuses: Sequence[ActionStatus] | None = None,
-        entity_id: str | None = None,
-        since: datetime | None = None,
-        tick_id: str | None = None,
-    ) -> tuple[ActionRecord, ...]:
+    def unfinished_actions(self, account_id: str | None = None) -> tuple[ActionRecord, ...]:
         return tuple(
             record
             for record in self.records.values()
-            if (statuses is None or record.status in statuses)
-            and entity_id in (None, record.entity_id)
-            and tick_id in (None, record.tick_id)
+            if record.status in _UNFINISHED and account_id in (None, record.account_id)
         )
 
     def move(
@@ -284,9 +276,7 @@ class FakeStore:
             (
                 record.amount_usd or Decimal(0)
                 for record in self.records.values()
-                if record.id != besides
-                and record.status
-                in (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.IN_DOUBT)
+                if record.id != besides and record.status in _UNFINISHED
             ),
             Decimal(0),
         )

@@ -64,7 +64,7 @@ def test_a_terminal_never_reads_names_as_markup_or_escapes(width):
     console = Console(file=canvas, width=width, force_terminal=True, markup=False)
     table = Table(TABLE.columns, (("[/x] \x1b]0;title\x07 \x9b", "1"),), empty="")
     for block in Document.of(*DOCUMENT.blocks, table).blocks:
-        console.print(drawn(block))
+        console.print(drawn(block, width))
     shown = canvas.getvalue()
     assert "[/x]" in shown
     assert "\x1b]0" not in shown

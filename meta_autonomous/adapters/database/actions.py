@@ -12,6 +12,7 @@ from meta_autonomous.adapters.database import ledger, texts
 from meta_autonomous.adapters.database.tables import accounts, optimization_actions
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import (
+    SCALES,
     STATUS_TRANSITIONS,
     Action,
     ActionStatus,
@@ -19,6 +20,7 @@ from meta_autonomous.domain.action import (
     BudgetLeg,
 )
 from meta_autonomous.domain.entities import Ad, AdSet, Level, Status
+from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.domain.verdict import Effect, Verdict
 from meta_autonomous.ports import WORKER, ActionRecord, Json, LedgerEvent, NewAction, NotFound
@@ -432,6 +434,32 @@ def supersede_others(unit: Unit, entity_ids: Sequence[str], *, keep: int, at: da
         if touched.intersection(texts.parsed(row.entity_ids))
     }
     ledger.append(unit, *_supersede(unit, others, by=keep, at=at))
+
+
+def note_size(unit: Unit, action_id: int, change: Change) -> None:
+    """A person may approve less than was proposed: the row says what is really sent. A lifetime
+    budget's amount is not its budget per day, and stays."""
+    if change.field is not ChangedField.DAILY_BUDGET:
+        return
+    row = unit.connection.execute(
+        select(_table).where(_table.c.platform == unit.platform, _table.c.id == action_id)
+    ).one()
+    before, planned, sent = row.budget_before_minor, row.budget_after_minor, int(change.new)
+    if row.action_type not in SCALES or planned in (before, sent) or int(change.old) != before:
+        return
+    share = Decimal(sent - before) / Decimal(planned - before)
+    (leg,) = texts.parsed(row.legs)
+    leg |= {"proposed_minor": sent, "proposed_budget": _budget(sent, row.currency)}
+    unit.connection.execute(
+        update(_table)
+        .where(_table.c.platform == unit.platform, _table.c.id == action_id)
+        .values(
+            budget_after_minor=sent,
+            amount_usd=None if row.amount_usd is None else row.amount_usd * share,
+            change_pct=Decimal(sent - before) / Decimal(before) if before else None,
+            legs=texts.canonical([leg]),
+        )
+    )
 
 
 def expire(unit: Unit, *, now: datetime) -> int:

@@ -81,6 +81,7 @@ def commit_intent(
                 f"{extra_usd} USD more per day, with {elsewhere} USD granted elsewhere, exceeds "
                 f"the {headroom_usd} USD that are left of the daily cap"
             )
+    actions.note_size(unit, action_id, change)
     return _insert(unit, action_id, change, at=at, who=who, extra_usd=extra_usd)
 
 

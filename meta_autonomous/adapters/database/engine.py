@@ -164,6 +164,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+_SESSION: Final = (
+    "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=10000 "
+    "-c idle_in_transaction_session_timeout=60000"
+)
+
+
 def _open_postgres(site: Site) -> Engine:
     try:
         return create_engine(
@@ -176,8 +182,7 @@ def _open_postgres(site: Site) -> Engine:
                 "keepalives_idle": 30,
                 "keepalives_interval": 10,
                 "keepalives_count": 6,
-                "options": "-c synchronous_commit=on -c lock_timeout=10000 -c timezone=UTC "
-                "-c idle_in_transaction_session_timeout=60000",
+                "options": f"{site.url.query.get('options', '')} {_SESSION}".strip(),
             },
         )
     except (ImportError, NoSuchModuleError):

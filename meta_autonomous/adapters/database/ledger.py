@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, text, update
 
 from meta_autonomous.adapters.database import texts
 from meta_autonomous.adapters.database.columns import from_text, to_text
@@ -54,16 +54,23 @@ def append(unit: Unit, *events: LedgerEvent) -> None:
 
 
 def lock(unit: Unit) -> tuple[int, str]:
-    query = select(ledger_head.c.seq, ledger_head.c.hash).where(
-        ledger_head.c.platform == unit.platform
+    """The head, this transaction's until it ends: so writers follow one another."""
+    query = (
+        select(ledger_head.c.seq, ledger_head.c.hash)
+        .where(ledger_head.c.platform == unit.platform)
+        .with_for_update()
     )
-    row = unit.connection.execute(query.with_for_update()).one_or_none()
-    if row is not None:
-        return row.seq, row.hash
-    unit.connection.execute(
-        insert(ledger_head).values(platform=unit.platform, seq=0, hash=GENESIS)
-    )
-    return 0, GENESIS
+    row = unit.connection.execute(query).one_or_none()
+    if row is None:
+        unit.connection.execute(
+            text(
+                "INSERT INTO ledger_head (platform, seq, hash) VALUES (:platform, 0, :hash) "
+                "ON CONFLICT DO NOTHING"
+            ),
+            {"platform": unit.platform, "hash": GENESIS},
+        )
+        row = unit.connection.execute(query).one()
+    return row.seq, row.hash
 
 
 def _body(platform: str, event: LedgerEvent) -> dict[str, Any]:

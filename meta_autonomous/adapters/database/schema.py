@@ -7,7 +7,7 @@ revision; a test holds the two ways to the same result.
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, func, inspect, select
 
 from meta_autonomous.adapters.database.tables import append_only_statements, metadata
 from meta_autonomous.ports import ConfigError
@@ -33,6 +33,12 @@ def revision(connection: Connection) -> str | None:
         return None
     found = connection.exec_driver_sql(f"SELECT version_num FROM {_VERSION_TABLE}").scalar()  # noqa: S608
     return str(found) if found is not None else None
+
+
+def lock(connection: Connection) -> None:
+    """One process at a time makes or migrates the tables (SQLite's writers are alone anyway)."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext("meta-auto schema"))))
 
 
 def create(connection: Connection) -> None:

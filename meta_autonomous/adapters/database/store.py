@@ -119,11 +119,11 @@ class Database:
         if self._site.path is not None:
             create_file(self._site.path)
         with self._writing(locks_head=False) as unit:
-            # Another process may have been first.
+            schema.lock(unit.connection)
             found = schema.revision(unit.connection)
             if found is None:
                 schema.create(unit.connection)
-            else:
+            else:  # another process was first
                 schema.check(found)
 
     def upgrade(self) -> bool:
@@ -137,6 +137,7 @@ class Database:
         if found not in schema.REVISIONS:
             self.check()
         with self._writing(locks_head=False) as unit:
+            schema.lock(unit.connection)
             schema.migrate(unit.connection)
         return True
 
@@ -180,9 +181,11 @@ class Database:
 
     @contextmanager
     def _reading(self) -> Iterator[Unit]:
+        """A view of one moment, however many queries it takes."""
+        isolation = {} if self._site.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with (
             expected_errors(self.location),
-            self._engine.connect() as connection,
+            self._engine.connect().execution_options(**isolation) as connection,
             connection.begin(),
         ):
             yield Unit(connection, self._platform)

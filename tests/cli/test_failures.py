@@ -1,0 +1,191 @@
+"""Exit codes and the one line (or one JSON document) that goes with each."""
+
+import re
+import tomllib
+
+import pytest
+
+from meta_autonomous import ports
+from meta_autonomous.__main__ import VERSION, main
+from meta_autonomous.cli import app, failures
+from meta_autonomous.cli.failures import explained
+from meta_autonomous.cli.usage import WrongUsage
+from tests.cli.conftest import ROOT, process
+
+ALL_ERRORS = [
+    (ports.ConfigError("x"), 78, "config"),
+    (ports.NotAllowed("x"), 77, "not_allowed"),
+    (ports.Busy("x"), 75, "busy"),
+    (ports.Throttled("x"), 75, "throttled"),
+    (ports.RefusedByGuard("x"), 3, "refused"),
+    (ports.NotFound("x"), 3, "not_found"),
+    (ports.Unreachable("x"), 4, "unreachable"),
+    (ports.AuthFailed("x"), 4, "auth"),
+    (ports.BadAnswer("x"), 4, "bad_answer"),
+    (ports.Gone("x"), 4, "gone"),
+    (ports.StoreUnavailable("x"), 1, "database"),
+    (OSError(28, "No space left on device", "/var/lib/x"), 1, "system"),
+    (WrongUsage("x"), 2, "usage"),
+    (RuntimeError("x"), 1, "internal"),
+]
+
+
+@pytest.mark.parametrize(("error", "code", "word"), ALL_ERRORS)
+def test_every_kind_of_error_has_its_exit_code(error, code, word):
+    failure = explained(error)
+    assert (failure.exit_code, failure.code) == (code, word)
+
+
+def test_every_error_of_the_ports_is_in_the_table():
+    told = {type(error) for error, _, _ in ALL_ERRORS}
+    kinds = {
+        kind
+        for kind in vars(ports).values()
+        if isinstance(kind, type) and issubclass(kind, ports.MetaAutoError)
+    }
+    assert kinds - told == {ports.MetaAutoError, ports.PlatformError}
+
+
+def test_the_version_is_the_packages(capsys):
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert package["version"] == VERSION
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"meta-auto {VERSION}\n"
+    assert main(["--debug", "--version"]) == 0
+    assert capsys.readouterr().out == f"meta-auto {VERSION}\n"
+
+
+def test_an_unknown_command_is_answered_with_the_nearest(meta_auto):
+    done = meta_auto("tik")
+    assert done.code == 2
+    assert done.out == ""
+    assert done.err == (
+        "meta-auto: No such command 'tik'. Did you mean 'tick'? See `meta-auto --help`.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--json", "tik"],
+        ["suggestions", "lst", "--json"],
+        ["suggestions", "approve", "x", "--json"],
+        ["suggestions", "approve", "--json"],
+        ["suggestions", "approve", "0", "--json"],
+        ["suggestions", "approve", "1", "--all", "--json"],
+        ["suggestions", "approve", "--all", "--budget", "5", "--json"],
+        ["suggestions", "approve", "1", "--budget", "much", "--json"],
+        ["suggestions", "approve", "1", "2", "--budget", "5", "--json"],
+        ["suggestions", "reject", "--json"],
+        ["suggestions", "list", "--status", "open", "--json"],
+        ["actions", "list", "--since", "yesterday", "--json"],
+        ["mode", "set", "turbo", "--json"],
+        ["mode", "set", "--json"],
+        ["tick", "--nonsense", "--json"],
+        ["explain", "--json"],
+        ["demo", "--days", "0", "--json"],
+        ["estimate", "no-such-file.csv", "--json"],
+        ["policies", "--json"],
+        ["--json"],
+    ],
+)
+def test_wrong_usage_is_exit_2_and_one_json_document(meta_auto, arguments):
+    done = meta_auto(*arguments)
+    assert done.code == 2
+    assert done.err == ""
+    assert set(done.json) == {"error"}
+    assert set(done.error) == {"code", "message", "remedy"}
+    assert done.error["code"] == "usage"
+    assert done.error["message"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["suggestions"], ["db"]])
+def test_a_group_without_a_command_shows_its_help(meta_auto, arguments):
+    done = meta_auto(*arguments)
+    assert done.code == 2
+    assert "Commands:" in done.err
+    assert done.out == ""
+
+
+def test_a_wrong_setting_is_78_and_named(meta_auto, monkeypatch):
+    monkeypatch.setenv("MAX_DAILY_CHANGE_PCT", "20")
+    done = meta_auto("status")
+    assert done.code == 78
+    assert done.err.startswith("meta-auto: MAX_DAILY_CHANGE_PCT = '20'")
+    assert "from 0 to 1" in done.err
+    assert done.err.count("\n") == 1
+    told = meta_auto("status", "--json")
+    assert told.code == 78
+    assert told.error["code"] == "config"
+
+
+def test_a_missing_configuration_file_is_78(meta_auto):
+    done = meta_auto("--config", "nowhere.toml", "status", "--json")
+    assert done.code == 78
+    assert "nowhere.toml" in done.error["message"]
+
+
+@pytest.fixture
+def broken(monkeypatch):
+    """A bug in a command, with a token in its message."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("access_token=EAAsecret1234567890 went astray")
+
+    monkeypatch.setattr(app, "get_command", fail)
+
+
+def test_a_bug_is_one_line_and_says_how_to_see_more(meta_auto, broken):
+    done = meta_auto("status")
+    assert done.code == 1
+    assert done.err.count("\n") == 1
+    assert "RuntimeError" in done.err
+    assert "--debug" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_debug_shows_where_a_bug_is(meta_auto, broken):
+    done = meta_auto("--debug", "status")
+    assert done.code == 1
+    assert "Traceback (most recent call last)" in done.err
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["--debug", "status"], ["status", "--json"]])
+def test_no_error_ever_tells_a_token(meta_auto, broken, arguments):
+    done = meta_auto(*arguments)
+    assert "EAAsecret" not in done.out + done.err
+    assert "[secret]" in done.out + done.err
+
+
+def test_an_error_with_escapes_in_it_stays_one_harmless_line(capsys):
+    code = failures.report(ports.NotFound("no entity \x1b[2J\n\u202e"), ["explain"])
+    assert code == 3
+    assert capsys.readouterr().err == "meta-auto: no entity \\x1b[2J\\x0a\\u202e\n"
+
+
+def test_an_interruption_is_130(meta_auto, monkeypatch):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(app, "get_command", interrupt)
+    done = meta_auto("status", "--json")
+    assert done.code == 130
+    assert done.error["code"] == "interrupted"
+
+
+def test_a_reader_that_leaves_early_changes_no_exit_code(home):
+    ran = process("policies", "show", home=home)
+    assert ran.stdout is not None
+    assert ran.stderr is not None
+    ran.stdout.close()
+    assert ran.stderr.read() == ""
+    ran.stderr.close()
+    assert ran.wait(30) == 0
+
+
+def test_json_logs_are_one_object_a_line(home):
+    ran = process("--log-format", "json", "tick", "-q", home=home)
+    out, err = ran.communicate(timeout=60)
+    assert ran.returncode == 0, err
+    assert out == ""
+    assert all(re.fullmatch(r"\{.*\}", line) for line in err.splitlines())
