@@ -8,10 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-VERSION: Final = "0.1.0"
+from meta_autonomous.cli import VERSION
 
-EXIT_BUG: Final = 1
-EXIT_USAGE: Final = 2
 EXIT_INTERRUPTED: Final = 130
 
 

@@ -323,9 +323,7 @@ def _scale(
     )
 
 
-def a_reallocation(
-    donor: Entity, receiver: Entity, amount: Amount = 10, **changes: Any
-) -> Action:
+def a_reallocation(donor: Entity, receiver: Entity, amount: Amount = 10, **changes: Any) -> Action:
     action = Action(
         type=ActionType.REALLOCATE,
         entity=donor,

@@ -17,8 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx2
 
@@ -87,21 +86,6 @@ class HttpAnswer:
 
 
 @dataclass(slots=True)
-class _Progress:
-    """How far a request got, by the transport's own trace events. An exchange of which nothing
-    is known counts as sent."""
-
-    event: str | None = None
-
-    async def __call__(self, event: str, _details: Mapping[str, object]) -> None:
-        self.event = event
-
-    @property
-    def was_sent(self) -> bool:
-        return self.event is None or not self.event.startswith("connection.")
-
-
-@dataclass(slots=True)
 class GraphHttp:
     """The connection pool for reads, and a fresh connection for each write."""
 
@@ -160,17 +144,6 @@ class GraphHttp:
         if pool is not None:
             await pool.aclose()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
     def _proof(self) -> str | None:
         if not self.app_secret:
             return None
@@ -210,10 +183,8 @@ class GraphHttp:
     async def _exchange(
         self, transport: httpx2.AsyncHTTPTransport, request: httpx2.Request, seconds: float
     ) -> HttpAnswer:
-        progress = _Progress()
-        request.extensions["trace"] = progress
-        # TCP and TLS each get less than half, so that they end by their own limit: the transport
-        # leaves its socket open when it is cancelled in the middle of a handshake.
+        # TCP and TLS each get less than half, so that they end by their own limit, which proves
+        # that nothing was sent. (Cancelled in a handshake, the transport also leaks its socket.)
         request.extensions["timeout"] = {"connect": min(_CONNECT_SECONDS, 0.45 * seconds)}
         try:
             async with asyncio.timeout(seconds):
@@ -223,15 +194,12 @@ class GraphHttp:
                 finally:
                     await response.aclose()
         except TimeoutError:
-            raise NoAnswer(
-                Loss.TOO_LATE if progress.was_sent else Loss.NOT_CONNECTED,
-                f"no complete answer within {seconds:.0f} s",
-                was_sent=progress.was_sent,
-            ) from None
+            message = f"no complete answer within {seconds:.0f} s"
+            raise NoAnswer(Loss.TOO_LATE, message, was_sent=True) from None
         except NoAnswer:
             raise
         except Exception as error:  # noqa: BLE001 - an exchange ends in an answer or in NoAnswer
-            raise _lost(error, progress) from None
+            raise _lost(error) from None
 
     async def _read(self, response: httpx2.Response) -> HttpAnswer:
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
@@ -248,19 +216,18 @@ class GraphHttp:
         return HttpAnswer(response.status_code, response.headers, bytes(body))
 
 
-def _lost(error: Exception, progress: _Progress) -> NoAnswer:
-    never_connected = isinstance(
-        error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout
-    )
+def _lost(error: Exception) -> NoAnswer:
     if _has_cause(error, ssl.SSLCertVerificationError):
         return NoAnswer(
             Loss.CERTIFICATE,
             "the server's certificate is not one that this machine trusts for that name",
             was_sent=False,
         )
-    if never_connected or not progress.was_sent:
+    # These three come before the first byte of a request: DNS, TCP, TLS, a slot in the pool.
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout):
         # The text is the operating system's: "Connection refused", "Name or service not known".
-        return NoAnswer(Loss.NOT_CONNECTED, f"can't connect ({error})", was_sent=False)
+        reason = str(error) or "no connection in time"
+        return NoAnswer(Loss.NOT_CONNECTED, f"can't connect ({reason})", was_sent=False)
     return NoAnswer(
         Loss.BROKEN,
         f"the connection broke before the answer was complete ({type(error).__name__})",

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from meta_autonomous.cli import (
+    VERSION,
     actions,
     alerts,
     campaigns,
@@ -62,7 +63,6 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
     if wanted:
-        from meta_autonomous.__main__ import VERSION
         from meta_autonomous.render.output import write
 
         write(f"meta-auto {VERSION}\n")

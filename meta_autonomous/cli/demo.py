@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from meta_autonomous.cli.session import AsJson, Session
+from meta_autonomous.cli.session import AsJson, Session, sandbox_file
 from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ async def _decide(world: "World", day: _Day, *, leaves_out: int) -> None:
 def _advance(loaded: "LoadedSettings", by: timedelta) -> None:
     from meta_autonomous.adapters.sandbox import Sandbox
 
-    with Sandbox(loaded.state_dir / "sandbox.sqlite3") as sandbox:
+    with Sandbox(sandbox_file(loaded)) as sandbox:
         sandbox.advance(by)
 
 

@@ -45,6 +45,7 @@ _BRACKETS: Final = re.compile(r"\s*\([A-Za-z]{3}\)$")
 _THOUSANDS: Final = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d+)?")
 _COMMA: Final = re.compile(r"-?(\d{1,3}(\.\d{3})+|\d+),\d+")
 _AMBIGUOUS: Final = re.compile(r"-?[1-9]\d{0,2}(\.\d{3})+")
+_MOST: Final = 10**12
 _SPACES: Final = str.maketrans("", "", "\u00a0\u202f ")
 
 
@@ -226,6 +227,8 @@ def _number(fields: Mapping[str, str], key: str, *, comma_is_decimal: bool) -> D
         raise _Unreadable(f"{key} {told!r} is not a number") from None
     if not value.is_finite():
         raise _Unreadable(f"{key} {told!r} is not a number")
+    if abs(value) > _MOST:
+        raise _Unreadable(f"{key} {told!r} is too large to be true")
     return value
 
 

@@ -134,5 +134,5 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         show_json({"error": told})
         return
     stop = "" if message.endswith((".", "!", "?", "…")) else "."
-    told = f"meta-auto: {message}{stop} {remedy[:1].upper()}{remedy[1:]}"
-    complain(visible(told.rstrip()))
+    advice = f" {remedy[:1].upper()}{remedy[1:]}" if remedy else ""
+    complain(visible(f"meta-auto: {message}{stop}{advice}"))

@@ -1,11 +1,23 @@
 """`policies`: the limits in force, and whether a plan keeps them."""
 
-from typing import TYPE_CHECKING, Annotated
+import json
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import AsJson, Role, Session
+from meta_autonomous.cli.session import (
+    EXIT_DONE,
+    EXIT_REFUSED,
+    AsJson,
+    Role,
+    Session,
+    reading_time,
+)
+from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from meta_autonomous.config import Sourced
@@ -44,6 +56,61 @@ def show(
     from meta_autonomous.render.policies import policies_document
 
     return session.present(shaped, lambda: policies_document(shaped, whom=entity or ""))
+
+
+@app.command()
+def check(
+    context: typer.Context,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="The plan, one JSON object; - is stdin.")
+    ],
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Ask the rules about a plan (exit 3: refused).
+
+    A campaign: {"kind": "campaign", "name", "daily_budget_usd", "pixel_id", "countries": [...],
+    "distribution": {"ES": 0.4, ...}, "creatives": [...]}. A creative change: {"kind": "creative",
+    "creative_id", "is_human_approved", "last_change_at"}.
+    """
+    session = Session.of(context, as_json=as_json)
+    loaded = session.settings()
+    session.permit(loaded, Role.MANAGER)
+    plan = _plan(file)
+    from meta_autonomous.decision.planned import check_plan
+    from meta_autonomous.operations.shapes import verdict_shape
+    from meta_autonomous.render.policies import checked_document
+
+    verdicts = check_plan(plan, loaded.limits(), now=reading_time(loaded))
+    allowed = all(verdicts)
+    shaped = {
+        "allowed": allowed,
+        "verdicts": [verdict_shape(verdict) for verdict in verdicts],
+        "platform": loaded.system().platform,
+    }
+    return session.present(
+        shaped, lambda: checked_document(shaped), code=EXIT_DONE if allowed else EXIT_REFUSED
+    )
+
+
+def _plan(file: str) -> dict[str, Any]:
+    """One JSON object, its numbers exactly as written."""
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
+        plan = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+    except OSError as error:
+        raise WrongUsage(f"{file}: {error.strerror}.") from None
+    except ValueError as error:
+        raise WrongUsage(f"{file} is not JSON: {error}.") from None
+    if not isinstance(plan, dict):
+        raise WrongUsage(
+            f"{file} is not one JSON object.", remedy="See `meta-auto policies check --help`."
+        )
+    return plan
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is not a number")
 
 
 def _stored(runtime: "Runtime") -> "dict[str, Sourced]":

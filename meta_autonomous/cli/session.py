@@ -78,6 +78,8 @@ class Session:
         yet is made when `create` says so, and else reads as empty."""
         loaded = self.settings()
         actor = self.permit(loaded, role)
+        if create:
+            _begin_sandbox(loaded)
         with _store(loaded, create=create) as store:
             yield store, loaded, actor
 
@@ -114,6 +116,19 @@ def _store(loaded: "LoadedSettings", *, create: bool) -> "Iterator[Store]":
         return
     with open_store(loaded, create=create) as store:
         yield store
+
+
+def sandbox_file(loaded: "LoadedSettings") -> Path:
+    return loaded.state_dir / "sandbox.sqlite3"
+
+
+def _begin_sandbox(loaded: "LoadedSettings") -> None:
+    """What is recorded bears the platform's time, so a fresh sandbox has to have one first."""
+    if loaded.system().platform == "sandbox" and not sandbox_file(loaded).exists():
+        from meta_autonomous.adapters.sandbox import Sandbox
+
+        loaded.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        Sandbox(sandbox_file(loaded)).close()
 
 
 def _may(actor: "Actor", role: Role) -> bool:

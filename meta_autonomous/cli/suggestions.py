@@ -14,14 +14,12 @@ from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
-    from meta_autonomous.operations.suggestions import Handled
+    from meta_autonomous.operations.by_person import Handled
     from meta_autonomous.ports import Actor
 
 app = group("What the system proposes and a person decides.")
 
-Ids = Annotated[
-    list[int] | None, typer.Argument(metavar="ID...", help="IDs of suggestions.", min=1)
-]
+Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="IDs of suggestions.", min=1)]
 
 
 @app.command("list")
@@ -178,7 +176,7 @@ def _all_pending(session: Session, *, yes: bool) -> list[int]:
 
 
 def _answer(session: Session, handled: "Sequence[Handled]", *, platform: str) -> int:
-    from meta_autonomous.operations.suggestions import exit_code_of
+    from meta_autonomous.operations.by_person import exit_code_of
     from meta_autonomous.render import actions as render
 
     return session.present(

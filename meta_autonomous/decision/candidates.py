@@ -1,7 +1,8 @@
 """Who may get an action at all, asked before anything is computed (contract section 4, step 2).
 
 Each gate is a verdict, so that `explain` can say of every entity of an account why it was, or was
-not, looked at. A gate about one entity never speaks of its parents: `open_entities` does.
+not, looked at. A gate about one entity never speaks of its parents: `open_entities` and
+`with_parents` do.
 """
 
 from collections.abc import Mapping
@@ -91,6 +92,30 @@ def open_entities(gates: Gates, situation: Situation) -> frozenset[str]:
         for entity in situation.snapshot.entities()
         if entity.id not in closed
         and all(parent.id not in closed for parent in situation.snapshot.parents_of(entity))
+    )
+
+
+def with_parents(gates: Gates, situation: Situation) -> Gates:
+    """The same gates, and for what a parent alone closes the word that says so."""
+    told = dict(gates)
+    for entity in situation.snapshot.entities():
+        if any(map(binding, gates[entity.id])):
+            continue
+        for parent in situation.snapshot.parents_of(entity):
+            closed = next((gate for gate in gates[parent.id] if binding(gate)), None)
+            if closed is not None:
+                told[entity.id] = (*gates[entity.id], _under(parent, closed))
+                break
+    return told
+
+
+def _under(parent: Entity, closed: Verdict) -> Verdict:
+    return stops(
+        "candidate.parent",
+        observed=parent.id,
+        limit=closed.rule,
+        message=f"Its {parent.level} {parent.id} is left alone: {closed.message}",
+        eligible_at=closed.eligible_at,
     )
 
 
@@ -198,7 +223,7 @@ def _why_unmeasured(entity: Entity, campaign: Campaign | None, situation: Situat
         case Ad():
             adsets = tuple(a for a in (snapshot.adsets.get(entity.of_adset),) if a is not None)
         case _:
-            adsets = tuple(a for a in snapshot.adsets_of(campaign.id) if a.is_active)
+            adsets = tuple(a for a in snapshot.adsets_of(campaign.id) if _counts(a, situation))
     other = next((adset for adset in adsets if not _buys_purchases(adset)), None)
     if not adsets:
         return "It has no active ad set that optimises for purchases."
@@ -206,6 +231,12 @@ def _why_unmeasured(entity: Entity, campaign: Campaign | None, situation: Situat
         goal = other.purchase_event or other.optimization_goal
         return f"Ad set {other.id} optimises for {goal}, not for purchases or their value."
     return None
+
+
+def _counts(adset: AdSet, situation: Situation) -> bool:
+    """Set to run, or paused by us: what we paused must stay known, or it could not be resumed."""
+    paused_by_us = situation.memory.of(adset.id).paused_by_us_at is not None
+    return adset.status == Status.ACTIVE or paused_by_us
 
 
 def _buys_purchases(adset: AdSet) -> bool:

@@ -10,7 +10,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from meta_autonomous.decision.candidates import binding, gates_of, open_entities, stops
+from meta_autonomous.decision.candidates import (
+    binding,
+    gates_of,
+    open_entities,
+    stops,
+    with_parents,
+)
 from meta_autonomous.decision.context import (
     AutomaticPause,
     Case,
@@ -23,7 +29,7 @@ from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
 from meta_autonomous.decision.policy_engine import POLICY_RULES
 from meta_autonomous.decision.rules import judge
-from meta_autonomous.decision.safety import SAFETY_RULES
+from meta_autonomous.decision.safety import BLAST_RADIUS, SAFETY_RULES
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     SCALES,
@@ -33,13 +39,15 @@ from meta_autonomous.domain.action import (
     Outcome,
     Route,
 )
-from meta_autonomous.domain.entities import Ad, Campaign, Entity
+from meta_autonomous.domain.entities import Ad, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
 
 SMALLEST_CHANGE: Final = Decimal("0.01")
 SAME_SIZE: Final = Decimal("0.02")
 RESUME_WITHIN: Final = timedelta(days=14)
+#: Being paused is what a resume ends, and it waits for no turn.
+_NOT_FOR_RESUME: Final = frozenset({"candidate.status", "candidate.turn"})
 _ORDER: Final = (
     ActionType.PAUSE,
     ActionType.SCALE_DOWN,
@@ -120,13 +128,27 @@ def decide(situations: Sequence[Situation], deciding: Deciding) -> Plan:
         proposals += _proposals(situation, deciding, may_act, turns, gates)
     proposals.sort(key=lambda pair: _priority(pair[1]))
     granting = _Granting(deciding)
-    decisions = tuple(granting.decide(situation, action) for situation, action in proposals)
+    decisions = tuple(
+        _with_warnings(granting.decide(situation, action), gates)
+        for situation, action in proposals
+    )
     return Plan(
         decisions=decisions,
         gates={entity_id: tuple(verdicts) for entity_id, verdicts in gates.items()},
         evaluated=turns,
         totals=granting.totals,
     )
+
+
+def _with_warnings(decision: Decision, gates: Mapping[str, Sequence[Verdict]]) -> Decision:
+    """What the numbers warn of is told beside what the rules say."""
+    warnings = [
+        gate
+        for entity_id in decision.action.entity_ids
+        for gate in gates[entity_id]
+        if gate.ruling is Ruling.WARN
+    ]
+    return replace(decision, verdicts=(*warnings, *decision.verdicts))
 
 
 # --- proposals ----------------------------------------------------------------------------------
@@ -146,7 +168,8 @@ def _ask_gates(
         )
         for entity in situation.snapshot.entities()
     }
-    gates.update({entity_id: list(verdicts) for entity_id, verdicts in mine.items()})
+    told = with_parents(mine, situation)
+    gates.update({entity_id: list(verdicts) for entity_id, verdicts in told.items()})
     return open_entities(mine, situation)
 
 
@@ -166,17 +189,18 @@ def _turns(
                 waiting.append((seen_at.timestamp() if seen_at else 0.0, campaign_id))
     waiting.sort()
     most = deciding.book.limits.max_campaigns_per_tick
-    for _, campaign_id in waiting[most:]:
-        gates[campaign_id].append(
-            stops(
-                "candidate.turn",
-                observed=len(waiting),
-                limit=most,
-                message=f"{len(waiting)} campaigns are candidates and {most} are evaluated per "
-                "tick, the longest-unevaluated first: its turn comes. Hard stops are looked for "
-                "all the same.",
-            )
-        )
+    late = {campaign_id for _, campaign_id in waiting[most:]}
+    waits = stops(
+        "candidate.turn",
+        observed=len(waiting),
+        limit=most,
+        message=f"{len(waiting)} campaigns are candidates and {most} are evaluated per tick, the "
+        "longest-unevaluated first: its turn comes. Hard stops are looked for all the same.",
+    )
+    for situation in situations:
+        for entity in situation.snapshot.entities():
+            if entity.campaign_id in late:
+                gates[entity.id].append(waits)
     return frozenset(campaign_id for _, campaign_id in waiting[:most])
 
 
@@ -204,7 +228,10 @@ def _proposals(
         actions += _scales_before_reallocation(
             wanted.actions, wanted.replaced, situation, deciding
         )
+    falling = {action.entity.id for action in actions if action.type is ActionType.PAUSE}
     for entity in _paused_by_us(situation, deciding, gates):
+        if any(parent.id in falling for parent in situation.snapshot.parents_of(entity)):
+            continue  # nothing is done below what is to be paused
         wanted = want_resume(entity, _limits(entity, situation, deciding.book), look)
         for entity_id, verdicts in wanted.gates.items():
             gates[entity_id].extend(verdicts)
@@ -232,13 +259,19 @@ def _paused_by_us(
     for entity_id, memory in sorted(situation.memory.entities.items()):
         paused_at = memory.paused_by_us_at
         entity = situation.snapshot.entity(entity_id)
-        if entity is None or paused_at is None or entity.status != "PAUSED":
+        if entity is None or paused_at is None or entity.status != Status.PAUSED:
             continue
         if deciding.now - paused_at > RESUME_WITHIN:
             continue
-        others = [gate for gate in gates[entity_id] if gate.rule != "candidate.status"]
         parents = situation.snapshot.parents_of(entity)
-        if not any(map(binding, others)) and all(parent.is_active for parent in parents):
+        closed = [
+            gate
+            for one in (entity, *parents)
+            for gate in gates[one.id]
+            if binding(gate) and gate.rule.startswith("candidate.")
+        ]
+        reported = {parent.effective_status for parent in parents}
+        if {gate.rule for gate in closed} <= _NOT_FOR_RESUME and reported <= {Status.ACTIVE}:
             yield entity
 
 
@@ -262,10 +295,10 @@ def _limits(entity: Entity, situation: Situation, book: PolicyBook) -> Limits:
 
 def may_run_unasked(action: Action, limits: Limits, *, is_auto: bool) -> bool:
     """The seed's `is_safe_for_auto`, but for size: that is settled by the route afterwards."""
-    if not is_auto:
-        return action.is_hard_stop and limits.hard_stop_executes_in_suggest
     if action.type not in limits.auto_action_types:
         return False
+    if not is_auto:
+        return action.is_hard_stop and limits.hard_stop_executes_in_suggest
     match action.type:
         case ActionType.PAUSE:
             return True
@@ -403,7 +436,7 @@ class _Granting:
             route=route,
             verdicts=(*demoted, *judged.verdicts),
             reason=action.reason,
-            is_urgent=action.is_hard_stop or any(v.rule == "safety.blast_radius" for v in demoted),
+            is_urgent=action.is_hard_stop or any(v.rule == BLAST_RADIUS.id for v in demoted),
             amount_usd=amount_usd(action, situation),
         )
         stopped = judged.outcome_if_stopped
@@ -411,9 +444,18 @@ class _Granting:
             cause = (*judged.blocking, *judged.deferring)[0]
             reason = cause.sentence or cause.message
             return replace(decision, outcome=stopped, reason=reason, is_urgent=False)
+        doubt = _in_doubt(action, situation)
+        if doubt is not None:
+            return replace(
+                decision,
+                outcome=Outcome.DEFERRED,
+                verdicts=(*decision.verdicts, doubt),
+                reason=doubt.sentence,
+                is_urgent=False,
+            )
         pending = situation.memory.of(action.entity.id).pending
         if route is Route.PERSON and pending is not None and _is_same(action, pending):
-            self._grant(situation, action, route)
+            self._grant(situation, _as_offered(action, pending), decision)
             return replace(decision, outcome=Outcome.UNCHANGED, unchanged_id=pending.action_id)
         most = self.deciding.book.limits.max_actions_per_tick
         if self.spent_actions >= most:
@@ -436,16 +478,20 @@ class _Granting:
                 is_urgent=False,
             )
         self.spent_actions += 1
-        self._grant(situation, action, route)
+        self._grant(situation, action, decision)
         hours = float(limits.suggestion_ttl_hours)
         return replace(decision, expires_at=self.deciding.now + timedelta(hours=hours))
 
-    def _grant(self, situation: Situation, action: Action, route: Route) -> None:
+    def _grant(self, situation: Situation, action: Action, decision: Decision) -> None:
         self.totals = self.totals.granting(extra_usd(action, situation, self.deciding.now))
         if action.raises_spend:
             account_id = situation.snapshot.account.id
             self.increases.setdefault(account_id, []).append(action)
-        if route is Route.AUTO and action.type is ActionType.PAUSE:
+        crossed = any(
+            v.rule == BLAST_RADIUS.id and v.effect is Effect.DEMOTES for v in decision.verdicts
+        )
+        if action.type is ActionType.PAUSE and (decision.route is Route.AUTO or crossed):
+            # One that crossed the line counts as well, so that those after it wait with it.
             self.pauses.append(_automatic_pause(action.entity, self.deciding.now))
 
 
@@ -461,17 +507,65 @@ def _is_same(action: Action, pending: PendingSuggestion) -> bool:
     return abs((proposed - pending.proposed) / base) <= SAME_SIZE
 
 
+def _as_offered(action: Action, pending: PendingSuggestion) -> Action:
+    """The action at the size that a person was offered, and may approve."""
+    if action.type in SCALES and pending.proposed is not None:
+        return action.with_budget(pending.proposed)
+    return action
+
+
+def _in_doubt(action: Action, situation: Situation) -> Verdict | None:
+    """While the outcome of an earlier write is open, its entity gets no other."""
+    for entity_id in action.entity_ids:
+        since = situation.memory.of(entity_id).in_doubt_since
+        if since is not None:
+            return replace(
+                stops(
+                    "limits.in_doubt",
+                    observed=since.isoformat(timespec="seconds"),
+                    limit=None,
+                    message=f"What became of the change that was sent to {entity_id} at "
+                    f"{since:%Y-%m-%d %H:%M} UTC is not known yet: nothing else is sent to it.",
+                ),
+                effect=Effect.DEFERS,
+                sentence="An earlier change is in doubt; it waits until that is settled.",
+            )
+    return None
+
+
 def amount_usd(action: Action, situation: Situation) -> Decimal | None:
-    """New less old budget per day in USD, signed; a pause counts its own budget, if it has one."""
-    if action.legs:
-        moved = [situation.usd(leg.proposed - leg.current) for leg in action.legs]
-        return None if None in moved else sum((m for m in moved if m is not None), Decimal(0))
-    budget = action.entity.budget
-    daily = budget.daily(situation.snapshot.observed_at) if budget is not None else None
-    usd = situation.usd(daily) if daily is not None else None
-    if usd is None:
-        return None
-    return -usd if action.type is ActionType.PAUSE else usd
+    """New less old budgets per day in USD, signed: a pause takes away those that it stops, a
+    resume brings those that begin to count. None where no budget is touched, or none is known."""
+    match action.type:
+        case ActionType.PAUSE:
+            amounts = [situation.usd(budget) for budget in _stopped_budgets(action, situation)]
+            return None if None in amounts or not amounts else -_sum(amounts)
+        case ActionType.RESUME:
+            try:
+                extra = extra_usd(action, situation, situation.snapshot.observed_at)
+            except ValueError:  # a budget or a rate is unknown: then it is blocked, too
+                return None
+            return _sum(extra.values())
+        case ActionType.SCALE_UP | ActionType.SCALE_DOWN | ActionType.REALLOCATE:
+            amounts = [situation.usd(leg.proposed - leg.current) for leg in action.legs]
+            return None if None in amounts else _sum(amounts)
+
+
+def _stopped_budgets(action: Action, situation: Situation) -> Iterable[Money]:
+    """The budgets per day that nobody spends any more once the entity is paused."""
+    holders: tuple[Entity, ...] = (action.entity,)
+    if isinstance(action.entity, Campaign) and action.entity.budget is None:
+        adsets = situation.snapshot.adsets_of(action.entity.id)
+        holders = tuple(adset for adset in adsets if adset.is_active)
+    for holder in holders:
+        budget = holder.budget
+        daily = None if budget is None else budget.daily(situation.snapshot.observed_at)
+        if daily is not None:
+            yield daily
+
+
+def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
+    return sum((amount for amount in amounts if amount is not None), Decimal(0))
 
 
 def _automatic_pause(entity: Entity, at: datetime) -> AutomaticPause:

@@ -153,17 +153,13 @@ def _budgets(snapshot: AccountSnapshot, now: datetime) -> Iterable[tuple[Entity,
 
 
 def has_ended(entity: Entity, now: datetime) -> bool:
-    """Whether a campaign's or ad set's end lies behind us."""
-    match entity:
-        case Campaign():
-            end = entity.stops_at
-        case AdSet():
-            end = entity.ends_at
-        case _:
-            end = None
-    if end is None and entity.budget is not None:
-        end = entity.budget.ends_at
-    return end is not None and end <= now
+    """Whether a campaign's or ad set's end lies behind us. An ad has none of its own."""
+    ends = [entity.budget.ends_at if entity.budget is not None else None]
+    if isinstance(entity, Campaign):
+        ends.append(entity.stops_at)
+    elif isinstance(entity, AdSet):
+        ends.append(entity.ends_at)
+    return any(end is not None and end <= now for end in ends)
 
 
 def _shares(snapshot: AccountSnapshot, holder: Entity) -> Shares:
@@ -200,8 +196,6 @@ def _aimed(adset: AdSet) -> Shares:
 
 
 def _mean(all_shares: list[Shares]) -> Shares:
-    if not all_shares:
-        return _UNKNOWN
     by_country: dict[str, Decimal] = {}
     for shares in all_shares:
         for country, share in shares.by_country.items():

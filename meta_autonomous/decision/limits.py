@@ -159,8 +159,11 @@ class PolicyBook:
             if not override.concerns(account_id, campaign_name):
                 continue
             for key, value in override.values.items():
-                base: Decimal = chosen[key][0] if key in chosen else getattr(self.limits, key)
-                if override.allow_looser or not is_looser(key, value, base):
+                everywhere: Decimal = getattr(self.limits, key)
+                so_far = chosen[key][0] if key in chosen else everywhere
+                if override.allow_looser or not (
+                    is_looser(key, value, so_far) or is_looser(key, value, everywhere)
+                ):
                     chosen[key] = (value, override)
         return chosen
 

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from meta_autonomous.decision.candidates import binding, passes, stops
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.hard_stop import must_halt
 from meta_autonomous.decision.limits import Limits
-from meta_autonomous.decision.posterior import prob_ratio_at_least
+from meta_autonomous.decision.posterior import Posterior, prob_ratio_at_least
 from meta_autonomous.domain.action import SCALES, Action, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AdSet, BudgetKind, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
@@ -67,12 +67,17 @@ def want(
     """The actions that one candidate campaign's numbers ask for, at most one per entity."""
     wanted = Wanted(actions=[], replaced=[], gates={})
     paused = set(_want_pauses(campaign, limits, look, wanted, only_hard_stops=only_hard_stops))
-    if only_hard_stops or campaign.effective_status != Status.ACTIVE:
+    if only_hard_stops:
         return wanted
     for entity in _alive(campaign, look.situation, paused, wanted):
-        if entity.id not in paused and entity.id in look.open_ids:
+        if entity.id in paused or entity.id not in look.open_ids:
+            continue
+        if campaign.effective_status == Status.ACTIVE:
             _want_budget(entity, limits, look, wanted)
-    _want_reallocation(campaign, limits, look, wanted, paused)
+        else:
+            wanted.say(entity, _pause_or_nothing(campaign))
+    if campaign.effective_status == Status.ACTIVE and campaign.id not in paused:
+        _want_reallocation(campaign, limits, look, wanted, paused)
     return wanted
 
 
@@ -255,20 +260,21 @@ def _want_budget(entity: Entity, limits: Limits, look: Campaigns, wanted: Wanted
         )
         return
     if entity.effective_status != Status.ACTIVE:
-        wanted.say(
-            entity,
-            stops(
-                "wanted.budget",
-                observed=entity.effective_status,
-                limit=Status.ACTIVE.value,
-                message=f"Meta reports {entity.effective_status}: it may be paused, but its "
-                "budget is left alone.",
-            ),
-        )
+        wanted.say(entity, _pause_or_nothing(entity))
         return
     action = _scale(entity, current, limits, look, wanted)
     if action is not None and not _rests_after_rejection(action, look, wanted):
         wanted.actions.append(action)
+
+
+def _pause_or_nothing(reported: Entity) -> Verdict:
+    return stops(
+        "wanted.status",
+        observed=reported.effective_status,
+        limit=Status.ACTIVE.value,
+        message=f"Meta reports {reported.level} {reported.id} {reported.effective_status}: it may "
+        "be paused, but no budget is changed.",
+    )
 
 
 def _scale(
@@ -412,13 +418,24 @@ def _no_budget_here(entity: Entity, situation: Situation) -> Verdict:
 # --- reallocation -------------------------------------------------------------------------------
 
 
+class _Sibling(NamedTuple):
+    """An ad set among those that are compared; by ROAS, and by id where that is the same."""
+
+    roas: Decimal
+    id: str
+    adset: AdSet
+    budget: Money
+    seen: Evaluation
+    posterior: Posterior
+
+
 def _want_reallocation(
     campaign: Campaign, limits: Limits, look: Campaigns, wanted: Wanted, paused: set[str]
 ) -> None:
     """Move money from the worst to the best of at least three siblings with own budgets."""
     situation = look.situation
     siblings = [
-        adset
+        (adset, adset.budget.amount)
         for adset in situation.snapshot.adsets_of(campaign.id)
         if adset.budget is not None
         and adset.budget.kind is BudgetKind.DAILY
@@ -429,43 +446,41 @@ def _want_reallocation(
     if campaign.budget is not None or len(siblings) < REALLOCATE_SIBLINGS:
         return
     ranked = [
-        (evaluation.roas, adset.id, adset, evaluation)
-        for adset in siblings
-        if (evaluation := situation.evaluation(adset)) is not None
-        and evaluation.roas is not None
-        and evaluation.estimate is not None
-        and has_minimum_data(evaluation, limits)
+        _Sibling(seen.roas, adset.id, adset, budget, seen, seen.estimate.posterior)
+        for adset, budget in siblings
+        if (seen := situation.evaluation(adset)) is not None
+        and seen.roas is not None
+        and seen.estimate is not None
+        and has_minimum_data(seen, limits)
     ]
     if len(ranked) < 2:  # noqa: PLR2004 - a pair
         return
-    worst_roas, _, worst, worst_seen = min(ranked)
-    best_roas, _, best, best_seen = max(ranked)
-    if worst.id == best.id or best_roas < limits.reallocate_ratio * worst_roas:
+    worst, best = min(ranked), max(ranked)
+    if best.roas < limits.reallocate_ratio * worst.roas:
         return
-    if worst_seen.estimate is None or best_seen.estimate is None:
-        return
-    raw = prob_ratio_at_least(
-        best_seen.estimate.posterior, worst_seen.estimate.posterior, float(limits.reallocate_ratio)
-    )
+    raw = prob_ratio_at_least(best.posterior, worst.posterior, float(limits.reallocate_ratio))
     sure = Decimal(repr(round(raw, 6)))
-    verdict = (passes if sure >= REALLOCATE_CONFIDENCE else stops)(
+    # Lowering what was just raised, or the other way round, is a reversal here as well.
+    needed = max(
+        REALLOCATE_CONFIDENCE,
+        _needed_confidence(worst.adset, -1, limits, look),
+        _needed_confidence(best.adset, 1, limits, look),
+    )
+    verdict = (passes if sure >= needed else stops)(
         "wanted.reallocate",
         observed=sure,
-        limit=REALLOCATE_CONFIDENCE,
-        message=f"Ad set {best.id} (ROAS {_two(best_roas)}) against {worst.id} (ROAS "
-        f"{_two(worst_roas)}): {_percent(sure)} sure that the true ratio is at least "
-        f"{limits.reallocate_ratio}; {_percent(REALLOCATE_CONFIDENCE)} is needed.",
+        limit=needed,
+        message=f"Ad set {best.id} (ROAS {_two(best.roas)}) against {worst.id} (ROAS "
+        f"{_two(worst.roas)}): {_percent(sure)} sure that the true ratio is at least "
+        f"{limits.reallocate_ratio}; {_percent(needed)} is needed.",
     )
-    action = (
-        _move((worst, best), best_seen, sure, look, verdict.message)
-        if sure >= REALLOCATE_CONFIDENCE
-        else None
-    )
-    if action is None or _rests_after_rejection(action, look, wanted):
-        wanted.say(worst, verdict)
+    wanted.say(worst.adset, verdict)
+    if sure < needed:
         return
-    wanted.say(worst, verdict)
-    wanted.say(best, verdict)
+    action = _move(worst, best, look, wanted, sure=sure, why=verdict.message)
+    if action is None or _rests_after_rejection(action, look, wanted):
+        return
+    wanted.say(best.adset, verdict)
     taken = {worst.id, best.id}
     wanted.replaced = [
         old for old in wanted.actions if old.type in SCALES and old.entity.id in taken
@@ -475,30 +490,37 @@ def _want_reallocation(
 
 
 def _move(
-    pair: tuple[AdSet, AdSet], best_seen: Evaluation, sure: Decimal, look: Campaigns, why: str
+    worst: _Sibling, best: _Sibling, look: Campaigns, wanted: Wanted, *, sure: Decimal, why: str
 ) -> Action | None:
     """The amount grows with the confidence, up to a fifth of the smaller budget."""
-    worst, best = pair
-    if worst.budget is None or best.budget is None:
-        return None
-    donor, receiver = worst.budget.amount, best.budget.amount
+    donor, receiver = worst.budget, best.budget
     weight = (sure - Decimal("0.65")) / Decimal("0.35")
-    spare = donor - look.situation.snapshot.account.min_daily_budget
+    minimum = look.situation.snapshot.account.min_daily_budget
     wished = min(donor, receiver, key=_minor).times_down(REALLOCATE_SHARE * weight)
-    amount = min(wished, spare, key=_minor)
+    amount = min(wished, donor - minimum, key=_minor)
     if amount.minor < 1:
+        wanted.say(
+            worst.adset,
+            stops(
+                "wanted.budget",
+                observed=donor.plain(),
+                limit=minimum.plain(),
+                message=f"From {donor} a day there is nothing to move: it is at the account's "
+                "minimum, or the amount is less than the smallest unit.",
+            ),
+        )
         return None
     return Action(
         type=ActionType.REALLOCATE,
-        entity=worst,
+        entity=worst.adset,
         legs=(
-            BudgetLeg(entity=worst, current=donor, proposed=donor - amount),
-            BudgetLeg(entity=best, current=receiver, proposed=receiver + amount),
+            BudgetLeg(entity=worst.adset, current=donor, proposed=donor - amount),
+            BudgetLeg(entity=best.adset, current=receiver, proposed=receiver + amount),
         ),
-        roas=best_seen.roas,
-        expected_roas=best_seen.expected_roas,
+        roas=worst.roas,
+        expected_roas=worst.seen.expected_roas,
         confidence=sure,
-        reason=f"Move {amount} a day from ad set {worst.id} to {best.id}. {why}",
+        reason=f"Move money from ad set {worst.id} to {best.id}. {why}",
         stake_usd=look.situation.usd(amount) or Decimal(0),
     )
 

@@ -266,8 +266,6 @@ _CLOSE = 1e-14
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:
     """I_x(a, b) by its continued fraction (DLMF 8.17.22), taken on the side where it is quick."""
-    if x <= 0.0:
-        return 0.0
     if x >= 1.0:
         return 1.0
     if x > (a + 1.0) / (a + b + 2.0):

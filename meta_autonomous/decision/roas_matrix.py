@@ -18,15 +18,13 @@ _FEWEST_SIBLINGS: Final = 3
 
 def roas_floor(action: Action, case: Case) -> Verdict:
     """Each type of action has its ROAS: the matrix of what may be done when."""
-    match action.type:
-        case ActionType.SCALE_UP:
-            return floor_of_scale_up(_claims(action, case), case.limits)
-        case ActionType.SCALE_DOWN:
-            return ceiling_of_scale_down(_claims(action, case), case.limits)
-        case ActionType.REALLOCATE:
-            return _worth_moving(action, case)
-        case ActionType.RESUME | ActionType.PAUSE:
-            return hard_stop(action, case)
+    if action.type is ActionType.SCALE_UP:
+        return floor_of_scale_up(_claims(action, case), case.limits)
+    if action.type is ActionType.SCALE_DOWN:
+        return ceiling_of_scale_down(_claims(action, case), case.limits)
+    if action.type is ActionType.REALLOCATE:
+        return _worth_moving(action, case)
+    return hard_stop(action, case)
 
 
 def floor_of_scale_up(claims: Iterable[Decimal], limits: Limits) -> Verdict:

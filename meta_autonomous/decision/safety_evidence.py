@@ -143,17 +143,14 @@ def _read_is_whole(action: Action, case: Case) -> Verdict:
 
 def _direction(action: Action) -> Verdict:
     """A scale-up raises, a scale-down lowers, a reallocation keeps the total."""
-    is_odd = False
-    match action.type:
-        case ActionType.SCALE_UP:
-            is_odd = not action.legs[0].is_increase
-        case ActionType.SCALE_DOWN:
-            is_odd = action.legs[0].proposed >= action.legs[0].current
-        case ActionType.REALLOCATE:
-            is_odd = not action.legs[1].is_increase or net_increase(action).minor != 0
-        case ActionType.PAUSE | ActionType.RESUME:
-            pass
-    if is_odd:
+    ups = [leg.is_increase for leg in action.legs]
+    downs = [leg.proposed < leg.current for leg in action.legs]
+    wanted = {
+        ActionType.SCALE_UP: ups == [True],
+        ActionType.SCALE_DOWN: downs == [True],
+        ActionType.REALLOCATE: ups == [False, True] and net_increase(action).minor == 0,
+    }
+    if not wanted.get(action.type, True):
         return blocks(None, None, f"The budgets do not do what a {action.type} does.")
     return passes(None, None, "The budgets go where the action says.")
 

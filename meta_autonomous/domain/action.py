@@ -74,8 +74,7 @@ STATUS_TRANSITIONS: Final[Mapping[ActionStatus, frozenset[ActionStatus]]] = {
         {
             ActionStatus.EXECUTING,
             ActionStatus.SUGGESTED,  # an approval that could not be worked: it waits again
-            ActionStatus.DEFERRED,  # an automatic action that this tick had no time or leave for
-            ActionStatus.DEFERRED,  # not now: nothing was sent
+            ActionStatus.DEFERRED,  # nothing was sent: this tick had no time or leave for it
             ActionStatus.FAILED,  # its entity is gone or no longer ours: nothing was sent
             ActionStatus.SUPERSEDED,
             ActionStatus.EXPIRED,

@@ -18,14 +18,13 @@ from meta_autonomous.domain.quantities import Currency, Money
 #: Account states in which ads can run: ACTIVE, PENDING_SETTLEMENT, IN_GRACE_PERIOD.
 DELIVERING_ACCOUNT_STATUSES: Final = frozenset({1, 8, 9})
 #: Objectives measured by purchases: sales and its legacy names.
-SALES_OBJECTIVES: Final = frozenset(
-    {"OUTCOME_SALES", "CONVERSIONS", "PRODUCT_CATALOG_SALES", "STORE_VISITS"}
-)
+SALES_OBJECTIVES: Final = frozenset({"OUTCOME_SALES", "CONVERSIONS", "PRODUCT_CATALOG_SALES"})
 #: Optimisation goals under which an ad set can be bought for purchases or their value.
 PURCHASE_GOALS: Final = frozenset({"OFFSITE_CONVERSIONS", "VALUE"})
 #: Promoted-object events that are a purchase. An ad set that names another event is not measured.
 PURCHASE_EVENTS: Final = frozenset({"PURCHASE"})
 LEGACY_ADVANTAGE: Final = frozenset({"AUTOMATED_SHOPPING_ADS", "SMART_APP_PROMOTION"})
+_DAY_SECONDS: Final = 86_400
 
 
 class Level(StrEnum):
@@ -69,25 +68,33 @@ class Budget:
         """The budget per day: the amount, or what is left of a lifetime budget per day left."""
         if self.kind is BudgetKind.DAILY:
             return self.amount
-        days = self.days_left(now)
-        if days is None or self.remaining is None:
+        seconds = self._seconds_left(now)
+        if seconds is None or self.remaining is None:
             return None
-        return self.remaining.times_down(1 / days)
+        return Money(self.remaining.minor * _DAY_SECONDS // seconds, self.remaining.currency)
 
     def amount_for(self, daily: Money, now: datetime) -> Money | None:
-        """The amount to send so that the budget per day becomes `daily`: spent + daily x days."""
+        """The amount to send so that the budget per day becomes `daily`: spent + daily x days,
+        rounded towards the present amount."""
         if self.kind is BudgetKind.DAILY:
             return daily
-        days = self.days_left(now)
-        if days is None or self.remaining is None:
+        seconds = self._seconds_left(now)
+        if seconds is None or self.remaining is None:
             return None
-        return (self.amount - self.remaining) + daily.times_down(days)
+        spent = self.amount - self.remaining
+        lower, rest = divmod(daily.minor * seconds, _DAY_SECONDS)
+        is_cut = lower < self.remaining.minor
+        return spent + Money(lower + (1 if is_cut and rest else 0), daily.currency)
 
     def days_left(self, now: datetime) -> Decimal | None:
         """Days until the end, as a fraction; None without an end or past it."""
+        seconds = self._seconds_left(now)
+        return None if seconds is None else Decimal(seconds) / _DAY_SECONDS
+
+    def _seconds_left(self, now: datetime) -> int | None:
         if self.ends_at is None or self.ends_at <= now:
             return None
-        return Decimal((self.ends_at - now) // timedelta(seconds=1)) / 86_400 or None
+        return (self.ends_at - now) // timedelta(seconds=1) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

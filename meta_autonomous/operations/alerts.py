@@ -8,9 +8,8 @@ from typing import Final, Protocol
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import AlertRecord
+from meta_autonomous.ports import WORKER, AlertRecord
 
-WORKER: Final = "autonomous_worker"
 NEAR_CAP: Final = Decimal("0.90")
 FAILING_SHARE: Final = Decimal("0.10")
 FAILING_AT_LEAST: Final = 5
@@ -38,7 +37,7 @@ _REVIEWED: Final = (
 def review_alerts(world: World, report: TickReport, *, now: datetime) -> None:
     """Raise what is new, clear what is over, and leave in the report what stands."""
     present = {alert.key: alert for alert in _conditions(report, world, now)}
-    report.new_alerts = tuple(
+    report.new_alerts += tuple(
         alert for alert in present.values() if world.store.raise_alert(alert, who=WORKER)
     )
     for alert in world.store.open_alerts():

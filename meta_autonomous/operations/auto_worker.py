@@ -24,6 +24,7 @@ from meta_autonomous.operations.record import record_account, record_plan
 from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
+    WORKER,
     BadAnswer,
     Busy,
     NotFound,
@@ -32,7 +33,6 @@ from meta_autonomous.ports import (
     Unreachable,
 )
 
-WORKER = "autonomous_worker"
 #: Shares of the interval after which no account is read any more, and no write begun.
 _READ_SHARE = 0.5
 _WRITE_SHARE = 0.8
@@ -131,6 +131,7 @@ async def _settle_doubts(
         except PlatformError as problem:
             report.fail(account_id, problem)
             continue
+        report.note_settled(settled)
         if settled.writes_blocked:
             report.hold_writes(account_id, "too many writes in doubt")
     world.store.expire(now=now)

@@ -12,11 +12,12 @@ async def send_digest(world: World, report: TickReport) -> bool:
         for decision, action_id, handled in report.decided
         if handled.outcome in (Outcome.QUEUED, Outcome.EXECUTED, Outcome.FAILED, Outcome.IN_DOUBT)
     ]
-    if not news and not report.new_alerts:
+    if not news and not report.new_alerts and not report.settled:
         return False
     where = "SANDBOX " if report.platform == "sandbox" else ""
     lines = [f"{where}meta-auto, tick {report.tick_id} ({report.mode} mode)", ""]
     lines += [f"ALERT {alert.message}" for alert in report.new_alerts]
+    lines += [f"SETTLED {message}" for message in report.settled]
     for decision, action_id, handled in news:
         action = decision.action
         size = ""

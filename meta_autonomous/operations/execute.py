@@ -135,7 +135,8 @@ async def execute(
     if deed.record.status is not ActionStatus.APPROVED:
         return _not_ours(deed.record, "nothing was sent")
     if blocked := why_writes_are_blocked(world.store, deed.record.account_id):
-        return await _finish(deed, _End(status=ActionStatus.DEFERRED, message=f"{blocked}."), [])
+        why = f"Nothing was sent: {blocked}."
+        return await _finish(deed, _End(status=ActionStatus.DEFERRED, message=why), [])
     try:
         end, attempts = await _change_in_order(deed, steps_of(action, restoring or {}))
     except RefusedByGuard:  # the store's word that the attempt is no longer as we knew it
@@ -247,7 +248,11 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     try:
         attempt = _commit_intent(deed, step, change, now)
     except RefusedByGuard as refusal:
-        return _End(status=ActionStatus.DEFERRED, message=refusal.message, problem=refusal)
+        return _End(
+            status=ActionStatus.DEFERRED,
+            message=_sentence(f"Nothing was sent: {refusal.message}"),
+            problem=refusal,
+        )
 
     late = await _why_not_to_send(deed, attempt, started_at)
     if late is not None:
@@ -303,7 +308,11 @@ def _never_left(deed: _Deed, attempt: Attempt, why: str, *, at: datetime) -> _En
     settled = deed.world.store.record_event(
         attempt, AttemptEvent.NEVER_LEFT, at=at, detail=f"not sent: {why}"
     )
-    return _End(status=ActionStatus.DEFERRED, message=f"Nothing was sent: {why}.", attempt=settled)
+    return _End(
+        status=ActionStatus.DEFERRED,
+        message=_sentence(f"Nothing was sent: {why}"),
+        attempt=settled,
+    )
 
 
 async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
@@ -323,14 +332,14 @@ async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
             known = record_event(attempt, AttemptEvent.ANSWERED_NO, at=at, detail=detail)
             return _End(
                 status=ActionStatus.FAILED,
-                message=f"Meta refused: {answer.detail}",
+                message=_sentence(f"Meta refused: {answer.detail}"),
                 attempt=known,
             )
         case AnswerKind.THROTTLED:
             known = record_event(attempt, AttemptEvent.ANSWERED_NO, at=at, detail=detail)
             return _End(
                 status=ActionStatus.DEFERRED,
-                message=f"Meta asked to wait: {answer.detail}",
+                message=_sentence(f"Meta asked to wait: {answer.detail}"),
                 attempt=known,
                 problem=Throttled(answer.detail, until=answer.until),
             )
@@ -367,7 +376,7 @@ async def _look_for_it(deed: _Deed, attempt: Attempt) -> _End:
 
 async def _look_for_proof(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
     """One look, in case the log already tells of it. Seeing nothing proves nothing yet."""
-    doubt = _in_doubt(deed, attempt, f"No clear answer from Meta: {answer.detail}")
+    doubt = _in_doubt(deed, attempt, _sentence(f"No clear answer from Meta: {answer.detail}"))
     try:
         reading = await read_back(deed.world.platform, attempt)
     except PlatformError:
@@ -401,6 +410,10 @@ def _unreadable(problem: PlatformError) -> _End:
     is_lost = isinstance(problem, Gone | AuthFailed)
     return _End(
         status=ActionStatus.FAILED if is_lost else ActionStatus.DEFERRED,
-        message=f"Nothing was sent: {problem.message}",
+        message=_sentence(f"Nothing was sent: {problem.message}"),
         problem=problem,
     )
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -8,7 +8,7 @@ begins with (`reconcile`). Nothing in this file asks Meta to change anything.
 import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -192,6 +192,7 @@ class Reconciled:
     returned: int = 0  # approvals that a dead process left, given back
     needs_human: tuple[int, ...] = ()
     messages: tuple[str, ...] = ()
+    new_alerts: tuple[AlertRecord, ...] = ()  # to be told to people: new, or due again
     writes_blocked: bool = False
 
 
@@ -205,26 +206,34 @@ async def reconcile(world: World, account_id: str) -> Reconciled:
         now = await world.platform.trusted_now()
     except PlatformError as error:
         return _untouched(world, account_id, f"Nothing could be settled: {error.message}")
-    judged = await _settle_attempts(world, account_id, now)
+    judged, alerts = await _settle_attempts(world, account_id, now)
     elsewhere = {attempt.action_id for attempt, judgement in judged if judgement.supersedes}
     returned, messages = _finish_actions(world, account_id, elsewhere, at=now)
     _clear_stale_alerts(world.store, at=now)
-    return _report(world, account_id, judged, returned, messages)
+    report = _report(world, account_id, judged, messages)
+    return replace(report, returned=returned, new_alerts=tuple(alerts))
 
 
 async def _settle_attempts(
     world: World, account_id: str, now: datetime
-) -> list[tuple[Attempt, Judgement]]:
+) -> tuple[list[tuple[Attempt, Judgement]], list[AlertRecord]]:
+    """Each attempt that reading may settle, as it stands then; and what people must be told."""
     judged: list[tuple[Attempt, Judgement]] = []
+    alerts: list[AlertRecord] = []
     throttled: Throttled | None = None
     for attempt in world.store.open_attempts(account_id):
         if attempt.state is AttemptState.NEEDS_HUMAN:
-            _alert_person(world, attempt, "reading could not settle it", at=now)
+            alerts += _raise(world, _asks_a_person(attempt, at=now))
             continue
         # A throttled account isn't asked again in this run; that is a reading in vain as well.
         read_at, judgement, throttled = await _examine(world, attempt, now, throttled)
+        # The alert goes first: a crash in between raises it again, it is never lost.
+        if judgement.event is AttemptEvent.UNSETTLED:
+            alerts += _raise(world, _asks_a_person(attempt, at=read_at))
+        if judgement.event is AttemptEvent.SEEN_OVERRIDDEN:
+            alerts += _raise(world, _tells_of_override(attempt, at=read_at))
         judged.append((_settle(world, attempt, judgement, at=read_at), judgement))
-    return judged
+    return judged, alerts
 
 
 async def _examine(
@@ -249,13 +258,8 @@ async def _examine(
 
 
 def _settle(world: World, attempt: Attempt, judgement: Judgement, *, at: datetime) -> Attempt:
-    """The alert goes first: a crash in between raises it again, it is never lost."""
     if judgement.event is None:
         return attempt
-    if judgement.event is AttemptEvent.UNSETTLED:
-        _alert_person(world, attempt, judgement.message, at=at)
-    if judgement.event is AttemptEvent.SEEN_OVERRIDDEN:
-        _alert_override(world, attempt, at=at)
     logger.info("attempt %d of action %d: %s", attempt.id, attempt.action_id, judgement.message)
     try:
         return world.store.record_event(attempt, judgement.event, at=at, detail=judgement.message)
@@ -325,7 +329,6 @@ def _report(
     world: World,
     account_id: str,
     judged: Sequence[tuple[Attempt, Judgement]],
-    returned: int,
     messages: Sequence[str],
 ) -> Reconciled:
     states = Counter(attempt.state for attempt, _ in judged)
@@ -336,7 +339,6 @@ def _report(
         overridden=states[AttemptState.APPLIED_OVERRIDDEN],
         not_applied=states[AttemptState.NOT_APPLIED],
         still_open=len(world.store.open_attempts(account_id)),
-        returned=returned,
         needs_human=_for_a_person(world.store, account_id),
         messages=(*messages, f"Nothing is sent: {blocked}.") if blocked else tuple(messages),
         writes_blocked=blocked is not None,
@@ -356,7 +358,6 @@ def _for_a_person(store: Store, account_id: str) -> tuple[int, ...]:
 
 _IN_DOUBT: Final = "in_doubt"
 _OVERRIDDEN: Final = "overridden"
-_SEVERITY: Final[Mapping[str, str]] = {_IN_DOUBT: "critical", _OVERRIDDEN: "warning"}
 
 
 def doubt_alert(attempt: Attempt) -> str:
@@ -364,34 +365,35 @@ def doubt_alert(attempt: Attempt) -> str:
     return f"{_IN_DOUBT}:{attempt.id}"
 
 
-def _alert_person(world: World, attempt: Attempt, why: str, *, at: datetime) -> None:
+def _asks_a_person(attempt: Attempt, *, at: datetime) -> AlertRecord:
     change = attempt.change
-    message = (
-        f"Action {attempt.action_id} is in doubt: {change.field} of {change.level} "
-        f"{change.entity_id} should be {change.new}; {why}. Look in Ads Manager, then "
-        f"`meta-auto actions resolve {attempt.action_id} --applied|--not-applied --reason TEXT`."
-    )
-    _alert(world, attempt, _IN_DOUBT, message, at=at)
-
-
-def _alert_override(world: World, attempt: Attempt, *, at: datetime) -> None:
-    change = attempt.change
-    message = (
-        f"Someone changed {change.field} of {change.level} {change.entity_id} right after "
-        f"action {attempt.action_id} had set it to {change.new}. It is left alone for a day."
-    )
-    _alert(world, attempt, _OVERRIDDEN, message, at=at)
-
-
-def _alert(world: World, attempt: Attempt, kind: str, message: str, *, at: datetime) -> None:
-    alert = AlertRecord(
-        key=f"{kind}:{attempt.id}",
-        severity=_SEVERITY[kind],
-        message=message,
+    return AlertRecord(
+        key=doubt_alert(attempt),
+        severity="critical",
+        message=f"Action {attempt.action_id} is in doubt: {change.field} of {change.level} "
+        f"{change.entity_id} should be {change.new}, and reading it back can't settle whether "
+        "that took effect. Look in Ads Manager, then `meta-auto actions resolve "
+        f"{attempt.action_id} --applied|--not-applied --reason TEXT`.",
         raised_at=at,
-        entity_id=attempt.change.entity_id,
+        entity_id=change.entity_id,
     )
-    world.store.raise_alert(alert, who=WORKER)
+
+
+def _tells_of_override(attempt: Attempt, *, at: datetime) -> AlertRecord:
+    change = attempt.change
+    return AlertRecord(
+        key=f"{_OVERRIDDEN}:{attempt.id}",
+        severity="warning",
+        message=f"Someone changed {change.field} of {change.level} {change.entity_id} right after "
+        f"action {attempt.action_id} had set it to {change.new}. It is left alone for a day.",
+        raised_at=at,
+        entity_id=change.entity_id,
+    )
+
+
+def _raise(world: World, alert: AlertRecord) -> list[AlertRecord]:
+    """The alert, if people are to be told of it now."""
+    return [alert] if world.store.raise_alert(alert, who=WORKER) else []
 
 
 def _clear_stale_alerts(store: Store, *, at: datetime) -> None:

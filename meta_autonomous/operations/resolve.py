@@ -5,8 +5,8 @@ from datetime import datetime
 
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, next_state
+from meta_autonomous.operations.by_person import EXIT_REFUSED, LOCK_WAIT_SECONDS, Handled
 from meta_autonomous.operations.reconcile import conclude, doubt_alert, standing_of
-from meta_autonomous.operations.suggestions import EXIT_REFUSED, LOCK_WAIT_SECONDS, Handled
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import ActionRecord, Busy, LedgerEvent, NotAllowed
 

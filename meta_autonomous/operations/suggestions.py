@@ -6,25 +6,32 @@ not, the suggestion is superseded, never adjusted.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from meta_autonomous.decision.context import Case, Situation, Totals
-from meta_autonomous.decision.decide import Judged, amount_usd, judge_action
-from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals, extra_usd
+from meta_autonomous.decision.context import Situation, Totals
+from meta_autonomous.decision.decide import judge_action
+from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
     ActionStatus,
-    ActionType,
     BudgetLeg,
-    Outcome,
     Route,
 )
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Money
+from meta_autonomous.operations.by_person import (
+    EXIT_REFUSED,
+    LOCK_WAIT_SECONDS,
+    Handled,
+    exit_code_after,
+    only_managers,
+    unreadable,
+    why_refused,
+)
 from meta_autonomous.operations.execute import execute
+from meta_autonomous.operations.judging import case_of, totals_with
 from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account
@@ -33,33 +40,9 @@ from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
     Busy,
-    NotAllowed,
     NotFound,
     PlatformError,
-    Throttled,
 )
-
-EXIT_DONE, EXIT_REFUSED, EXIT_PARTLY, EXIT_LATER = 0, 3, 4, 75
-LOCK_WAIT_SECONDS = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Handled:
-    """What became of one id a person named."""
-
-    id: int
-    status: str
-    message: str
-    exit_code: int = EXIT_DONE
-
-    def to_json(self) -> dict[str, Any]:
-        return {"id": self.id, "status": self.status, "message": self.message}
-
-
-def exit_code_of(handled: Sequence[Handled]) -> int:
-    """One code for several ids: their common one, or 4 when some were done and some were not."""
-    codes = {one.exit_code for one in handled}
-    return codes.pop() if len(codes) == 1 else EXIT_PARTLY if codes else EXIT_DONE
 
 
 async def approve(
@@ -70,11 +53,7 @@ async def approve(
     `budget` (account's major units per day) asks for a smaller change than proposed.
     Raises Busy when an account's lock does not come free within 30 s.
     """
-    if not world.actor.is_manager or world.actor.is_service:
-        raise NotAllowed(
-            f"{world.actor.name} may not approve suggestions.",
-            remedy="Ask a manager, or be named in META_AUTO_MANAGERS.",
-        )
+    only_managers(world.actor, "approve suggestions")
     found, handled = _find(world, ids)
     by_account: dict[str, list[ActionRecord]] = {}
     for record in found:
@@ -87,11 +66,7 @@ async def approve(
 
 def reject(world: World, ids: Sequence[int], *, reason: str, at: datetime) -> list[Handled]:
     """Close suggestions. Not proposed again for 24 h; for 7 days not executed automatically."""
-    if not world.actor.is_manager or world.actor.is_service:
-        raise NotAllowed(
-            f"{world.actor.name} may not reject suggestions.",
-            remedy="Ask a manager, or be named in META_AUTO_MANAGERS.",
-        )
+    only_managers(world.actor, "reject suggestions")
     found, handled = _find(world, ids)
     for record in found:
         done = world.store.move(
@@ -157,14 +132,9 @@ async def _approve_in_account(
             await reconcile(world, account_id)
             seen = await observe(world, account_id, now=now)
         except PlatformError as problem:
-            code = EXIT_LATER if isinstance(problem, Throttled) else EXIT_PARTLY
-            text = f"Nothing was done: {problem.message} {problem.remedy}".strip()
-            return [
-                Handled(id=record.id, status="suggested", message=text, exit_code=code)
-                for record in records
-            ]
+            return [unreadable(record, problem) for record in records]
         record_account(world, seen.situation, tick_id="")
-        totals = _totals(world, seen.situation, now)
+        totals = totals_with(world, seen.situation, now)
         handled = []
         for record in records:
             one, totals = await _approve_one(
@@ -203,9 +173,10 @@ async def _approve_one(
         if isinstance(smaller, str):
             return _refused(record, "suggested", smaller), totals
         action = smaller
-    judged = judge_action(action, _case(world, situation, totals, now, action))
+    case = case_of(world, situation, totals, action, route=Route.PERSON, now=now)
+    judged = judge_action(action, case)
     if judged.outcome_if_stopped is not None or judged.clamped:
-        return _refused(record, "suggested", _why_refused(judged)), totals
+        return _refused(record, "suggested", why_refused(judged)), totals
     approved = world.store.move(
         record.id,
         expected=[ActionStatus.SUGGESTED],
@@ -219,21 +190,20 @@ async def _approve_one(
     if not approved:
         return _not_pending(world.store.action(record.id)), totals
     extra = extra_usd(action, situation, now)
-    moved = amount_usd(action, situation)
     done = await execute(
         world,
         record.id,
         action,
         who=world.actor.name,
-        extra_usd=max(moved or Decimal(0), Decimal(0)),
+        extra_usd=sum(extra.values(), Decimal(0)),
         headroom_usd=world.book.limits.max_daily_spend_usd - totals.projected_usd,
     )
-    code = EXIT_DONE if done.outcome is Outcome.EXECUTED else EXIT_PARTLY
-    if done.superseded:
-        code = EXIT_REFUSED
-    elif done.outcome is Outcome.DEFERRED:
-        code = EXIT_LATER
-    handled = Handled(id=record.id, status=done.status.value, message=done.message, exit_code=code)
+    handled = Handled(
+        id=record.id,
+        status=done.status.value,
+        message=done.message,
+        exit_code=exit_code_after(done),
+    )
     return handled, totals.granting(extra)
 
 
@@ -307,57 +277,6 @@ def _with_budget(action: Action, budget: Decimal) -> Action | str:
 
 def _approval_note(action: Action, budget: Decimal | None) -> str:
     return "" if budget is None else f"approved for {action.proposed_budget} instead"
-
-
-def _case(
-    world: World, situation: Situation, totals: Totals, now: datetime, action: Action
-) -> Case:
-    account = situation.snapshot.account
-    campaign = situation.snapshot.campaigns.get(action.entity.campaign_id)
-    name = campaign.name if campaign is not None else action.entity.name
-    return Case(
-        now=now,
-        route=Route.PERSON,
-        limits=world.book.limits_for(account.id, name),
-        book=world.book,
-        situation=situation,
-        totals=totals,
-        is_manual_pause=action.type is ActionType.PAUSE,
-        freeze=world.book.freeze_at(now),
-    )
-
-
-def _totals(world: World, situation: Situation, now: datetime) -> Totals:
-    """Money of all accounts: this one as just read, the others as their last read left them."""
-    own = situation.snapshot.account.id
-    return daily_spend_totals(
-        [situation],
-        book=world.book,
-        now=now,
-        unread=[
-            _last_read(world, account_id, now)
-            for account_id in world.system.account_ids
-            if account_id != own
-        ],
-        granted_usd=world.store.reserved_usd(),
-    )
-
-
-def _last_read(world: World, account_id: str, now: datetime) -> UnreadAccount:
-    """Younger than two intervals its projected day holds; older, its budgets count at worst."""
-    record = world.store.account(account_id)
-    age = None if record.last_read_at is None else now - record.last_read_at
-    is_recent = age is not None and age < timedelta(seconds=2 * world.system.interval_seconds)
-    return UnreadAccount(
-        account_id=account_id,
-        projected_usd=record.projected_usd,
-        budgets_usd=None if is_recent else record.budgets_usd,
-    )
-
-
-def _why_refused(judged: Judged) -> str:
-    causes = [*judged.blocking, *judged.deferring, *judged.clamped]
-    return "Refused: " + " ".join(f"[{verdict.rule}] {verdict.message}" for verdict in causes)
 
 
 def _refused(record: ActionRecord, status: str, message: str) -> Handled:

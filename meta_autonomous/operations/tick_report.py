@@ -14,6 +14,7 @@ from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.performance import NOTHING
 from meta_autonomous.operations.execute import Executed
+from meta_autonomous.operations.reconcile import Reconciled
 from meta_autonomous.operations.shapes import counts_of, decision_shape
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import AlertRecord, AuthFailed, PlatformError, Throttled
@@ -83,6 +84,7 @@ class TickReport:
     errors: list[str] = field(default_factory=list)
     alerts: tuple[AlertRecord, ...] = ()
     new_alerts: tuple[AlertRecord, ...] = ()
+    settled: list[str] = field(default_factory=list)  # what became of earlier doubts
     auth_failures: dict[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -193,6 +195,11 @@ class TickReport:
         if isinstance(done.problem, PlatformError):
             self.fail(decision.account_id, done.problem)
 
+    def note_settled(self, settled: Reconciled) -> None:
+        """What reading back said of writes that an earlier tick left in doubt."""
+        self.settled += settled.messages
+        self.new_alerts += tuple(settled.new_alerts)
+
     # the result
 
     @property
@@ -237,6 +244,7 @@ class TickReport:
                 for alert in self.alerts
             ],
             "errors": list(self.errors),
+            "settled": list(self.settled),
             "actions": [
                 decision_shape(
                     decision,

@@ -25,6 +25,15 @@ from meta_autonomous.domain.action import (
 from meta_autonomous.domain.entities import Entity, Status
 from meta_autonomous.domain.intent import Attempt, ChangedField
 from meta_autonomous.domain.quantities import Money
+from meta_autonomous.operations.by_person import (
+    EXIT_REFUSED,
+    LOCK_WAIT_SECONDS,
+    Handled,
+    exit_code_after,
+    only_managers,
+    unreadable,
+    why_refused,
+)
 from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.judging import case_of, totals_with
 from meta_autonomous.operations.observe import observe
@@ -32,24 +41,14 @@ from meta_autonomous.operations.read_back import value_of
 from meta_autonomous.operations.reconcile import TOOK_EFFECT, reconcile
 from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import base_shape
-from meta_autonomous.operations.suggestions import (
-    EXIT_DONE,
-    EXIT_LATER,
-    EXIT_PARTLY,
-    EXIT_REFUSED,
-    LOCK_WAIT_SECONDS,
-    Handled,
-)
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
     Busy,
     NewAction,
-    NotAllowed,
     NotFound,
     PlatformError,
     Store,
-    Throttled,
 )
 
 _UNDOABLE: Final = (ActionStatus.EXECUTED, ActionStatus.FAILED)
@@ -179,11 +178,7 @@ async def undo(world: World, ids: Iterable[int]) -> list[Handled]:
 
     Raises NotAllowed, and Busy when an account's lock does not come free within 30 s.
     """
-    if not world.actor.is_manager or world.actor.is_service:
-        raise NotAllowed(
-            f"{world.actor.name} may not undo actions.",
-            remedy="Ask a manager, or be named in META_AUTO_MANAGERS.",
-        )
+    only_managers(world.actor, "undo actions")
     wanted = list(dict.fromkeys(ids))
     found, handled = _find(world.store, wanted)
     by_account = sorted(found, key=lambda record: record.account_id)
@@ -221,7 +216,7 @@ async def _undo_in_account(
             await reconcile(world, account_id)
             seen = await observe(world, account_id, now=now)
         except PlatformError as problem:
-            return [_not_done(record, problem) for record in records]
+            return [unreadable(record, problem) for record in records]
         record_account(world, seen.situation, tick_id="")
         totals = totals_with(world, seen.situation, now)
         handled = []
@@ -244,8 +239,9 @@ async def _undo_one(
     case = case_of(world, situation, totals, plan.action, route=Route.UNDO, now=now)
     judged = judge_action(plan.action, case)
     if judged.outcome_if_stopped is not None or judged.clamped:
-        return _refused(record, _why_refused(judged)), totals
-    undo_id = _record(world, record, plan.action, judged, situation, now)
+        return _refused(record, why_refused(judged)), totals
+    new = _new_action(world, record, judged, situation)
+    (undo_id,) = world.store.record_decisions(record.account_id, [new], [], [], tick_id="", at=now)
     extra = extra_usd(plan.action, situation, now)
     done = await execute(
         world,
@@ -277,15 +273,11 @@ async def _present(
     return found
 
 
-def _record(
-    world: World,
-    record: ActionRecord,
-    action: Action,
-    judged: Judged,
-    situation: Situation,
-    now: datetime,
-) -> int:
-    new = NewAction(
+def _new_action(
+    world: World, record: ActionRecord, judged: Judged, situation: Situation
+) -> NewAction:
+    action = judged.action
+    return NewAction(
         action=action,
         outcome=Outcome.EXECUTED,
         status=ActionStatus.APPROVED,
@@ -299,39 +291,18 @@ def _record(
         created_by=world.actor.name,
         undoes=record.id,
     )
-    (undo_id,) = world.store.record_decisions(record.account_id, [new], [], [], tick_id="", at=now)
-    return undo_id
 
 
 def _told(store: Store, record: ActionRecord, undo_id: int, done: Executed) -> Handled:
     """The word on the action that the person named, and the number of its undo."""
-    code = EXIT_DONE if done.outcome is Outcome.EXECUTED else EXIT_PARTLY
-    if done.superseded:
-        code = EXIT_REFUSED
-    elif done.outcome is Outcome.DEFERRED:
-        code = EXIT_LATER
     text = f"Action {undo_id}: {done.message}"
     if done.outcome is Outcome.EXECUTED:
         text = f"Undone by action {undo_id}."
     status = store.action(record.id).status.value
-    return Handled(id=record.id, status=status, message=text, exit_code=code)
-
-
-def _not_done(record: ActionRecord, problem: PlatformError) -> Handled:
-    return Handled(
-        id=record.id,
-        status=record.status.value,
-        message=f"Nothing was done: {problem.message} {problem.remedy}".strip(),
-        exit_code=EXIT_LATER if isinstance(problem, Throttled) else EXIT_PARTLY,
-    )
+    return Handled(id=record.id, status=status, message=text, exit_code=exit_code_after(done))
 
 
 def _refused(record: ActionRecord, message: str) -> Handled:
     return Handled(
         id=record.id, status=record.status.value, message=message, exit_code=EXIT_REFUSED
     )
-
-
-def _why_refused(judged: Judged) -> str:
-    causes = [*judged.blocking, *judged.deferring, *judged.clamped]
-    return "Refused: " + " ".join(f"[{verdict.rule}] {verdict.message}" for verdict in causes)

@@ -34,7 +34,17 @@ def show(document: Document) -> None:
 def show_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """One JSON document. Signs beyond ASCII are escaped: names are foreign text, and a terminal
     would act on some of them."""
-    write(json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write(json.dumps(value, indent=2, allow_nan=False, default=_as_json) + "\n")
+
+
+def _as_json(value: object) -> object:
+    """A Decimal or a time that a view left as it was."""
+    from meta_autonomous.render.shape import plain
+
+    told = plain(value)
+    if told is value:
+        raise TypeError(f"{type(value).__name__} is nothing that JSON can say")
+    return told
 
 
 def write(text: str) -> None:

@@ -67,6 +67,8 @@ def _blocks(report: Json) -> Iterator[Block]:
     yield banner(report["platform"], *extra)
     yield line(Span(_headline(report), Tone.QUIET))
     yield Line()
+    if not (report["enabled"] and report["started"]):
+        yield line(Span(_why_idle(report), Tone.WARN))
     yield Table(
         _COLUMNS,
         tuple(action_row(action) for action in report["actions"]),
@@ -158,6 +160,12 @@ def _headline(report: Json) -> str:
     ]
     # The sandbox's clock stands still during a tick.
     return " · ".join([*parts, f"{took} s"] if took else parts)
+
+
+def _why_idle(report: Json) -> str:
+    if report["started"]:
+        return "Switched off by META_AUTO_ENABLED: only what was in doubt was looked at."
+    return "Stopped: only what was in doubt was looked at. `meta-auto start` lets it work again."
 
 
 def _seconds(started: str | None, completed: str | None) -> int | None:

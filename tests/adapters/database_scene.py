@@ -293,11 +293,11 @@ def a_trace(entity: Entity, **values: Any) -> Trace:
         "eligible_again_at": NOON + hours(3),
         "gates": (a_verdict(allowed=usd(55), eligible_at=NOON + hours(3)), a_verdict("a.b")),
         "evidence": {"roas": "1.2"},
+        "name": entity.name,
     }
     return Trace(
         entity_id=entity.id,
         level=entity.level,
-        name=entity.name,
         campaign_id=entity.campaign_id,
         **(known | values),
     )

@@ -372,16 +372,14 @@ def account(**parts: Part) -> Script:
 
 def meta(base_url: str, **options: Any) -> MetaApi:
     """A client with short patience. Its local clock agrees with the server's."""
-    return MetaApi(
-        **{
-            "base_url": base_url,
-            "token": TOKEN,
-            "clock": lambda: NOON,
-            "monotonic": time.monotonic,
-            "retry_wait": 0.001,
-        }
-        | options
-    )
+    defaults: Json = {
+        "base_url": base_url,
+        "token": TOKEN,
+        "clock": lambda: NOON,
+        "monotonic": time.monotonic,
+        "retry_wait": 0.001,
+    }
+    return MetaApi(**defaults | options)
 
 
 def ask(
@@ -403,14 +401,12 @@ def ask(
 
 
 def budget_change(new: str = "5500", **changes: Any) -> Change:
-    return Change(
-        **{
-            "account_id": ACCOUNT,
-            "entity_id": CAMPAIGN,
-            "level": Level.CAMPAIGN,
-            "field": ChangedField.DAILY_BUDGET,
-            "old": "5000",
-            "new": new,
-        }
-        | changes
-    )
+    values: Json = {
+        "account_id": ACCOUNT,
+        "entity_id": CAMPAIGN,
+        "level": Level.CAMPAIGN,
+        "field": ChangedField.DAILY_BUDGET,
+        "old": "5000",
+        "new": new,
+    }
+    return Change(**values | changes)

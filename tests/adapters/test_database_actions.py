@@ -142,9 +142,7 @@ def test_an_id_is_never_used_again(tmp_path: Path) -> None:
 def test_numbers_that_no_column_can_hold_are_unknown(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     odd = replace(pause(), roas=Decimal("NaN"), confidence=Decimal("Infinity"))
-    (action_id,) = record(
-        database, blocked(odd, verdicts=(a_verdict(observed=Decimal("NaN")),))
-    )
+    (action_id,) = record(database, blocked(odd, verdicts=(a_verdict(observed=Decimal("NaN")),)))
     found = database.action(action_id)
     assert (found.roas, found.confidence) == (None, None)
     assert found.verdicts[0]["observed"] == "NaN"
@@ -440,7 +438,7 @@ def test_the_documented_monitoring_queries_give_right_answers(tmp_path: Path) ->
         hour = "strftime('%Y-%m-%d %H:00', created_at)"
     per_hour = rows(
         database,
-        f"SELECT {hour} AS hour, COUNT(*) AS total_actions, "  # noqa: S608
+        f"SELECT {hour} AS hour, COUNT(*) AS total_actions, "
         "SUM(CASE WHEN status = 'executed' THEN 1 ELSE 0 END) AS executed, "
         "SUM(CASE WHEN status = 'suggested' THEN 1 ELSE 0 END) AS suggested "
         "FROM optimization_actions WHERE created_by = 'autonomous_worker' "

@@ -50,7 +50,7 @@ def test_only_an_approved_action_is_begun(tmp_path: Path, status: S) -> None:
     database = a_database(tmp_path)
     (action_id,) = record(database, suggested())
     with database._writing() as unit:
-        unit.connection.exec_driver_sql(f"UPDATE optimization_actions SET status = '{status}'")  # noqa: S608
+        unit.connection.exec_driver_sql(f"UPDATE optimization_actions SET status = '{status}'")
     with pytest.raises(RefusedByGuard, match=str(status)):
         database.commit_intent(action_id, a_change(an_adset(), to=60), at=NOON, who=WORKER)
     assert database.open_attempts() == ()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import AccountSnapshot, Budget, BudgetKind, Level
 from meta_autonomous.domain.performance import DayFacts
 from meta_autonomous.domain.quantities import Currency, Money
@@ -20,6 +21,7 @@ from tests.adapters.fault_server import (
     TODAY,
     Asked,
     Deed,
+    FaultServer,
     Json,
     Part,
     account,
@@ -42,7 +44,7 @@ MICROS = 1_000_000
 
 
 def read(plan: ReadPlan = WEEK, options: Json | None = None, **parts: Part) -> AccountSnapshot:
-    async def question(api: Any, _server: Any) -> AccountSnapshot:
+    async def question(api: MetaApi, _server: FaultServer) -> AccountSnapshot:
         return await api.read_account(ACCOUNT, plan)
 
     return ask(account(**parts), question, **(options or {}))
@@ -87,7 +89,7 @@ def test_days_are_whole_weeks_and_today() -> None:
 
 
 def test_the_number_of_requests_follows_pages_not_entities() -> None:
-    async def question(api: Any, server: Any) -> list[Asked]:
+    async def question(api: MetaApi, server: FaultServer) -> list[Asked]:
         await api.read_account(ACCOUNT, ReadPlan(days=28, window_days=7))
         assert api.requests_made() == len(server.asked)
         return list(server.asked)
@@ -100,7 +102,7 @@ def test_the_number_of_requests_follows_pages_not_entities() -> None:
 
 
 def test_what_is_asked_for_is_explicit() -> None:
-    async def question(api: Any, server: Any) -> list[Asked]:
+    async def question(api: MetaApi, server: FaultServer) -> list[Asked]:
         await api.read_account(ACCOUNT, WEEK)
         return list(server.asked)
 
@@ -214,14 +216,26 @@ def test_spend_that_does_not_add_up_to_the_accounts_own_total_refuses_the_read()
         read(totals=lying)
 
 
-def test_rounding_to_cents_is_no_difference() -> None:
-    rounded = lambda asked: page(  # noqa: E731
-        [
-            {"date_start": str(day), "date_stop": str(day), "spend": "10.01"}
-            for day in days_asked(asked)
-        ]
-    )
-    assert read(totals=rounded).campaigns
+@pytest.mark.parametrize(
+    ("ads", "total", "is_whole"),
+    [
+        ("0.01", "0.02", True),  # a cent for each row
+        ("0.01", "0.03", False),
+        ("100.00", "100.10", True),  # a thousandth
+        ("100.00", "100.11", False),
+        ("100.11", "100.00", False),
+    ],
+)
+def test_only_rounding_is_no_difference(ads: str, total: str, *, is_whole: bool) -> None:
+    def totals(asked: Asked) -> Deed:
+        days = [{"date_start": str(day), "date_stop": str(day)} for day in days_asked(asked)]
+        return page([day | {"spend": total} for day in days])
+
+    if is_whole:
+        assert read(ad_days=rows_of(spend=ads), totals=totals).campaigns
+    else:
+        with pytest.raises(BadAnswer, match="adds up to"):
+            read(ad_days=rows_of(spend=ads), totals=totals)
 
 
 def test_spend_of_archived_ads_is_in_the_days_under_ids_that_stand_nowhere_else() -> None:
@@ -405,7 +419,7 @@ def test_an_account_that_is_not_ours_to_see_is_gone() -> None:
 
 @pytest.mark.parametrize("text", ["act_1", "1"])
 def test_account_ids_come_with_or_without_prefix(text: str) -> None:
-    async def question(api: Any, _server: Any) -> str:
+    async def question(api: MetaApi, _server: FaultServer) -> str:
         return (await api.read_account(text, WEEK)).account.id
 
     assert ask(account(), question) == "1"
@@ -413,7 +427,7 @@ def test_account_ids_come_with_or_without_prefix(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1/../me", "", "1 2", "act_x"])
 def test_an_account_id_that_is_none_never_reaches_a_url(text: str) -> None:
-    async def question(api: Any, server: Any) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         with pytest.raises(BadAnswer):
             await api.read_account(text, WEEK)
         assert server.asked == []
@@ -422,7 +436,7 @@ def test_an_account_id_that_is_none_never_reaches_a_url(text: str) -> None:
 
 
 def test_configured_accounts_are_not_looked_up() -> None:
-    async def question(api: Any, server: Any) -> tuple[tuple[str, ...], int]:
+    async def question(api: MetaApi, server: FaultServer) -> tuple[tuple[str, ...], int]:
         return await api.account_ids(), len(server.asked)
 
     assert ask(account(), question, account_ids=("act_7", "8")) == (("7", "8"), 0)
@@ -522,7 +536,9 @@ def test_the_log_is_only_read_when_asked_for() -> None:
 
 
 def test_an_unreadable_log_or_rule_library_is_none_and_a_warning() -> None:
-    async def question(api: Any, _server: Any) -> tuple[AccountSnapshot, tuple[str, ...]]:
+    async def question(
+        api: MetaApi, _server: FaultServer
+    ) -> tuple[AccountSnapshot, tuple[str, ...]]:
         plan = replace(WEEK, with_activities_since=NOON - timedelta(days=1))
         return await api.read_account(ACCOUNT, plan), api.warnings
 
@@ -545,7 +561,7 @@ def test_the_log_of_one_entity_leaves_out_its_children_and_what_is_older() -> No
         event("update_campaign_name", {}, event_time="2026-11-20T10:05:00+0000"),
     ]
 
-    async def question(api: Any, server: Any) -> list[str]:
+    async def question(api: MetaApi, server: FaultServer) -> list[str]:
         found = await api.read_activities(
             ACCOUNT, since=NOON - timedelta(days=1), entity_id=CAMPAIGN
         )
@@ -559,7 +575,7 @@ def test_the_log_of_one_entity_leaves_out_its_children_and_what_is_older() -> No
 
 
 def entity(body: object, level: Level = Level.CAMPAIGN, entity_id: str = CAMPAIGN) -> Any:
-    async def question(api: Any, _server: Any) -> Any:
+    async def question(api: MetaApi, _server: FaultServer) -> Any:
         return await api.read_entity(ACCOUNT, entity_id, level)
 
     return ask(account(entity=[say(body)]), question)

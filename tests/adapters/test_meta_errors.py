@@ -1,9 +1,8 @@
 """Graph error codes on reads: the class of error, retries, and what to do about it."""
 
-from typing import Any
-
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.ports import (
     AuthFailed,
@@ -73,7 +72,7 @@ CASES: list[tuple[int, int | None, int, type[PlatformError], int]] = [
 def refused(deed: Deed) -> tuple[PlatformError, int]:
     """The error of reading one entity, and how often it was asked for."""
 
-    async def question(api: Any, server: FaultServer) -> tuple[PlatformError, int]:
+    async def question(api: MetaApi, server: FaultServer) -> tuple[PlatformError, int]:
         with pytest.raises(PlatformError) as caught:
             await api.read_entity(ACCOUNT, CAMPAIGN, Level.CAMPAIGN)
         return caught.value, server.count(f"/{CAMPAIGN}")

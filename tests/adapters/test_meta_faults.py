@@ -5,10 +5,10 @@ import gzip
 import socket
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.ports import AuthFailed, BadAnswer, PlatformError, ReadPlan, Unreachable
 from tests.adapters.fault_server import (
@@ -102,7 +102,7 @@ FAULTS: Mapping[str, tuple[Deed, type[PlatformError], int]] = {
 def test_a_fault_while_listing_is_classified_and_ends_soon(name: str) -> None:
     deed, expected, attempts = FAULTS[name]
 
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         began = time.monotonic()
         with pytest.raises(PlatformError) as caught:
             await api.read_account(ACCOUNT, PLAN)
@@ -119,7 +119,7 @@ def test_a_fault_while_listing_is_classified_and_ends_soon(name: str) -> None:
 def test_a_fault_while_reading_one_entity_is_classified_too(name: str) -> None:
     deed, expected, attempts = FAULTS[name]
 
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         with pytest.raises(PlatformError) as caught:
             await api.read_entity(ACCOUNT, CAMPAIGN, Level.CAMPAIGN)
         assert isinstance(caught.value, expected)
@@ -143,7 +143,7 @@ STRICT = {
 
 @pytest.mark.parametrize("body", STRICT.values(), ids=STRICT.keys())
 def test_what_a_write_will_be_measured_against_is_read_strictly(body: bytes) -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         with pytest.raises(Unreachable):
             await api.read_entity(ACCOUNT, CAMPAIGN, Level.CAMPAIGN)
 
@@ -155,7 +155,7 @@ def test_numbers_beyond_all_bounds_cost_only_the_entity_that_has_them(number: st
     one = str(campaign_row("102", daily_budget=0)).replace("'", '"')
     body = f'{{"data":[{one.replace(": 0", ": " + number)}]}}'.encode()
 
-    async def question(api: Any, _server: FaultServer) -> set[str]:
+    async def question(api: MetaApi, _server: FaultServer) -> set[str]:
         return set((await api.read_account(ACCOUNT, PLAN)).skipped)
 
     assert "102" in ask(account(campaigns=[say(body)]), question)
@@ -187,7 +187,7 @@ def test_an_unknown_host_is_unreachable() -> None:
 def test_a_fault_that_passes_is_not_noticed() -> None:
     for fault in (reset(), say(b"<html>", 502), hang(), graph_error(2, status=503)):
 
-        async def question(api: Any, _server: FaultServer) -> set[str]:
+        async def question(api: MetaApi, _server: FaultServer) -> set[str]:
             return set((await api.read_account(ACCOUNT, PLAN)).campaigns)
 
         script = account(campaigns=[fault, page([campaign_row()])])
@@ -197,7 +197,7 @@ def test_a_fault_that_passes_is_not_noticed() -> None:
 def test_a_connection_that_the_server_dropped_between_two_reads_is_replaced() -> None:
     closing = {"Connection": "close"}
 
-    async def question(api: Any, server: FaultServer) -> int:
+    async def question(api: MetaApi, server: FaultServer) -> int:
         await api.read_account(ACCOUNT, PLAN)
         return server.connections
 
@@ -226,7 +226,7 @@ def test_a_connection_that_the_server_dropped_between_two_reads_is_replaced() ->
 
 
 def test_the_first_failing_chain_ends_the_others() -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         began = time.monotonic()
         with pytest.raises(AuthFailed):
             await api.read_account(ACCOUNT, PLAN)
@@ -237,7 +237,7 @@ def test_the_first_failing_chain_ends_the_others() -> None:
 
 
 def test_the_deadline_of_a_read_bounds_all_its_retries() -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         began = time.monotonic()
         with pytest.raises(Unreachable):
             await api.read_account(ACCOUNT, PLAN)
@@ -247,7 +247,7 @@ def test_the_deadline_of_a_read_bounds_all_its_retries() -> None:
 
 
 def test_past_the_deadline_of_the_run_nothing_is_asked() -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         with pytest.raises(Unreachable, match="time for reading"):
             await api.read_account(ACCOUNT, PLAN)
         assert server.asked == []
@@ -256,7 +256,7 @@ def test_past_the_deadline_of_the_run_nothing_is_asked() -> None:
 
 
 def test_retries_have_a_budget_over_the_life_of_the_client() -> None:
-    async def question(api: Any, server: FaultServer) -> int:
+    async def question(api: MetaApi, server: FaultServer) -> int:
         for _ in range(10):
             with pytest.raises(Unreachable):
                 await api.read_account(ACCOUNT, PLAN)
@@ -267,7 +267,7 @@ def test_retries_have_a_budget_over_the_life_of_the_client() -> None:
 
 
 def test_a_cancelled_read_ends_as_cancelled() -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         reading = asyncio.create_task(api.read_account(ACCOUNT, PLAN))
         await asyncio.sleep(0.1)
         reading.cancel()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.ports import AnswerKind, ReadPlan, Throttled
 from tests.adapters.fault_server import (
@@ -48,7 +49,7 @@ FULL = {
 
 @pytest.mark.parametrize("headers", FULL.values(), ids=FULL.keys())
 def test_a_read_stops_before_the_limit(headers: dict[str, str]) -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         with pytest.raises(Throttled) as caught:
             await api.read_account(ACCOUNT, PLAN)
         assert len(server.asked) == 1
@@ -79,7 +80,7 @@ def test_a_read_stops_before_the_limit(headers: dict[str, str]) -> None:
     ],
 )
 def test_the_headers_say_until_when(headers: dict[str, str], wait: timedelta) -> None:
-    async def question(api: Any, _server: FaultServer) -> datetime:
+    async def question(api: MetaApi, _server: FaultServer) -> datetime:
         with pytest.raises(Throttled) as caught:
             await api.read_account(ACCOUNT, PLAN)
         assert caught.value.until is not None
@@ -93,7 +94,7 @@ def test_a_refusals_own_header_counts_before_the_default() -> None:
     refusal = {"error": {"message": "slow down", "code": 80004}}
     deed = say(refusal, 400, business({"estimated_time_to_regain_access": 42}))
 
-    async def question(api: Any, _server: FaultServer) -> datetime | None:
+    async def question(api: MetaApi, _server: FaultServer) -> datetime | None:
         return (await api.write(budget_change())).until
 
     until = ask(account(write=[deed]), question)
@@ -102,7 +103,7 @@ def test_a_refusals_own_header_counts_before_the_default() -> None:
 
 
 def test_from_three_quarters_on_optional_reads_are_left_out() -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         snapshot = await api.read_account(ACCOUNT, PLAN)
         assert snapshot.activities is None
         assert server.count("/adrules_library") == server.count("/activities") == 0
@@ -112,7 +113,7 @@ def test_from_three_quarters_on_optional_reads_are_left_out() -> None:
 
 
 def test_below_that_everything_is_read() -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         snapshot = await api.read_account(ACCOUNT, PLAN)
         assert snapshot.activities == ()
         assert api.warnings == ()
@@ -128,14 +129,14 @@ def test_below_that_everything_is_read() -> None:
 def test_a_header_that_says_nothing_stops_nothing(value: str) -> None:
     headers = {"X-Business-Use-Case-Usage": value, "X-App-Usage": value}
 
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         assert (await api.read_account(ACCOUNT, PLAN)).campaigns
 
     ask(account(account=[say(account_row(), headers=headers)]), question)
 
 
 def test_a_write_can_still_be_settled_close_to_the_limit() -> None:
-    async def question(api: Any, _server: FaultServer) -> str:
+    async def question(api: MetaApi, _server: FaultServer) -> str:
         with pytest.raises(Throttled):
             await api.read_account(ACCOUNT, PLAN)
         entity = await api.read_entity(ACCOUNT, CAMPAIGN, Level.CAMPAIGN)
@@ -148,7 +149,7 @@ def test_a_write_can_still_be_settled_close_to_the_limit() -> None:
 
 
 def test_after_metas_own_word_nothing_is_asked_of_that_account() -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         with pytest.raises(Throttled):
             await api.read_account(ACCOUNT, PLAN)
         before = len(server.asked)
@@ -161,9 +162,21 @@ def test_after_metas_own_word_nothing_is_asked_of_that_account() -> None:
 
 
 def test_a_throttled_account_does_not_stop_another() -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         with pytest.raises(Throttled):
             await api.read_account(ACCOUNT, PLAN)
         assert (await api.write(budget_change(account_id="2"))).kind is AnswerKind.ACCEPTED
 
     ask(account(campaigns=[graph_error(80004), page([])]), question)
+
+
+def test_a_429_without_a_body_is_metas_own_word_too() -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
+        for _ in range(3):
+            with pytest.raises(Throttled) as caught:
+                await api.read_entity(ACCOUNT, CAMPAIGN, Level.CAMPAIGN)
+            assert caught.value.until is not None
+            assert abs(caught.value.until - NOON - timedelta(minutes=5)) < timedelta(seconds=10)
+        assert server.count(f"/{CAMPAIGN}") == 1
+
+    ask(account(entity=[say(b"", 429)]), question)

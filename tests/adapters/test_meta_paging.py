@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.ports import BadAnswer, ReadPlan, Unreachable
 from tests.adapters.fault_server import (
     ACCOUNT,
@@ -33,7 +34,7 @@ TOO_MUCH = graph_error(1, status=500, message="Please reduce the amount of data 
 
 
 def read(options: Json | None = None, **parts: Part) -> tuple[Any, FaultServer]:
-    async def question(api: Any, server: FaultServer) -> tuple[Any, FaultServer]:
+    async def question(api: MetaApi, server: FaultServer) -> tuple[Any, FaultServer]:
         return await api.read_account(ACCOUNT, WEEK), server
 
     return ask(account(**parts), question, **(options or {}))
@@ -117,7 +118,7 @@ def test_a_list_that_never_ends_refuses_the_read() -> None:
     ids=str,
 )
 def test_a_page_that_is_none_refuses_the_read_at_once(document: object) -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         with pytest.raises(BadAnswer):
             await api.read_account(ACCOUNT, WEEK)
         assert len(asked_for(server, "campaigns")) == 1
@@ -171,11 +172,17 @@ def test_one_ad_and_day_with_two_spends_refuses_the_read() -> None:
 
 
 def test_one_ad_in_two_ad_sets_refuses_the_read() -> None:
-    def twice(asked: Asked) -> Deed:
-        return page([day_row(day, adset_id=f"20{day.day % 2}") for day in days_asked(asked)])
+    def within_one_answer(asked: Asked) -> Deed:
+        first, *others = days_asked(asked)
+        return page([day_row(first), *(day_row(day, adset_id="202") for day in others)])
 
-    with pytest.raises(BadAnswer, match="two ad sets"):
-        read(ad_days=twice)
+    def from_answer_to_answer(asked: Asked) -> Deed:
+        days = days_asked(asked)
+        return page([day_row(day, adset_id=f"20{len(days)}") for day in days])
+
+    for ad_days in (within_one_answer, from_answer_to_answer):
+        with pytest.raises(BadAnswer, match="two ad sets"):
+            read(ad_days=ad_days)
 
 
 def test_a_page_lost_on_the_way_is_asked_again_by_its_cursor() -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.adapters.sandbox import TOKEN, Fault, Sandbox, faults
 from meta_autonomous.domain.entities import BudgetKind, Level
 from meta_autonomous.domain.intent import Change, ChangedField
@@ -46,7 +47,7 @@ def ask(sandbox: Sandbox, question: Callable[[Any], Coroutine[Any, Any, T]], **o
 
 
 def read(sandbox: Sandbox, **options: Any) -> Any:
-    async def question(api: Any) -> Any:
+    async def question(api: MetaApi) -> Any:
         (account_id,) = await api.account_ids()
         return await api.read_account(account_id, PLAN)
 
@@ -89,7 +90,7 @@ def test_the_page_size_changes_nothing(sandbox: Sandbox, page_limit: int) -> Non
 
 
 def test_every_entity_reads_alone_as_in_its_list(sandbox: Sandbox) -> None:
-    async def question(api: Any) -> None:
+    async def question(api: MetaApi) -> None:
         (account_id,) = await api.account_ids()
         snapshot = await api.read_account(account_id, PLAN)
         for one in (*list(snapshot.campaigns.values())[:5], *list(snapshot.adsets.values())[:5]):
@@ -99,15 +100,14 @@ def test_every_entity_reads_alone_as_in_its_list(sandbox: Sandbox) -> None:
 
 
 def test_a_write_is_seen_in_the_entity_and_in_the_log(sandbox: Sandbox) -> None:
-    async def question(api: Any) -> None:
+    async def question(api: MetaApi) -> None:
         (account_id,) = await api.account_ids()
         snapshot = await api.read_account(account_id, PLAN)
-        campaign = next(
-            one
+        campaign, old = next(
+            (one, one.budget.amount.minor)
             for one in snapshot.campaigns.values()
             if one.budget is not None and one.budget.kind is BudgetKind.DAILY and one.is_active
         )
-        old = campaign.budget.amount.minor
         since = await api.trusted_now()
         changes = [
             (ChangedField.DAILY_BUDGET, str(old), str(old + 100)),
@@ -124,6 +124,7 @@ def test_a_write_is_seen_in_the_entity_and_in_the_log(sandbox: Sandbox) -> None:
             )
             assert (await api.write(change)).kind is AnswerKind.ACCEPTED
         seen = await api.read_entity(account_id, campaign.id, Level.CAMPAIGN)
+        assert seen.budget is not None
         assert seen.budget.amount.minor == old + 100
         assert seen.status == "PAUSED"
         log = await api.read_activities(account_id, since=since, entity_id=campaign.id)
@@ -187,7 +188,7 @@ def test_what_does_not_pass_refuses_the_read(
 def test_a_write_that_goes_wrong_says_what_is_known(
     sandbox: Sandbox, fault: Fault, expected: AnswerKind
 ) -> None:
-    async def question(api: Any) -> AnswerKind:
+    async def question(api: MetaApi) -> AnswerKind:
         (account_id,) = await api.account_ids()
         snapshot = await api.read_account(account_id, PLAN)
         change = Change(
@@ -198,8 +199,7 @@ def test_a_write_that_goes_wrong_says_what_is_known(
             old="ACTIVE",
             new="PAUSED",
         )
-        kind: AnswerKind = (await api.write(change)).kind
-        return kind
+        return (await api.write(change)).kind
 
     sandbox.inject(fault, match="^POST ")
     assert ask(sandbox, question) is expected

@@ -44,7 +44,7 @@ def assert_clean(text: str) -> None:
 
 
 def test_the_token_travels_in_the_header_and_the_proof_beside_it() -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         await api.read_account(ACCOUNT, PLAN)
         await api.write(budget_change())
         for asked in server.asked:
@@ -78,7 +78,7 @@ def test_no_error_log_or_answer_holds_a_secret(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    async def question(api: Any, _server: FaultServer) -> str:
+    async def question(api: MetaApi, _server: FaultServer) -> str:
         texts = [repr(api), str(vars(api))]
         for reading in (
             api.read_account(ACCOUNT, PLAN),
@@ -103,7 +103,7 @@ def test_the_next_page_is_asked_for_without_following_its_url(
 ) -> None:
     caplog.set_level(logging.DEBUG)
 
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         await api.read_account(ACCOUNT, PLAN)
         assert all(one.headers["host"].startswith("127.0.0.1") for one in server.asked)
 
@@ -115,7 +115,7 @@ def test_the_next_page_is_asked_for_without_following_its_url(
 def test_the_debug_log_tells_path_status_and_trace(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, logger="meta_auto.meta")
 
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         await api.trusted_now()
 
     ask(account(), question)

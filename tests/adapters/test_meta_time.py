@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.ports import BadAnswer, ReadPlan
 from tests.adapters.fault_server import (
     ACCOUNT,
@@ -26,20 +26,19 @@ def dated(date: str | datetime | None) -> dict[str, str | None]:
     return {"Date": text}
 
 
-async def now(api: Any, _server: FaultServer) -> datetime:
-    at: datetime = await api.trusted_now()
-    return at
+async def now(api: MetaApi, _server: FaultServer) -> datetime:
+    return await api.trusted_now()
 
 
 def test_the_time_is_metas_and_passes() -> None:
     ticks = iter(range(1000))
 
-    async def question(api: Any, server: FaultServer) -> timedelta:
+    async def question(api: MetaApi, server: FaultServer) -> timedelta:
         first = await api.trusted_now()
         assert first >= NOON
         later = await api.trusted_now()
         assert server.count() == 1  # one cheap read, and none when an answer is there
-        return later - first  # type: ignore[no-any-return]
+        return later - first
 
     passed = ask(
         account(), question, monotonic=lambda: float(next(ticks)) / 10, clock=lambda: NOON
@@ -56,9 +55,9 @@ def test_a_small_difference_of_clocks_is_no_matter(skew: timedelta) -> None:
     "skew", [timedelta(seconds=130), timedelta(seconds=-130), timedelta(days=400)]
 )
 def test_clocks_too_far_apart_are_not_trusted_but_reads_go_on(skew: timedelta) -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         snapshot = await api.read_account(ACCOUNT, PLAN)
-        assert snapshot.campaigns[CAMPAIGN]
+        assert CAMPAIGN in snapshot.campaigns
         assert snapshot.observed_at - NOON < timedelta(seconds=10)
         with pytest.raises(BadAnswer, match="this machine's clock says") as caught:
             await api.trusted_now()
@@ -69,7 +68,7 @@ def test_clocks_too_far_apart_are_not_trusted_but_reads_go_on(skew: timedelta) -
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Sun, 99 Nov 2026 12:00:00 GMT", "0"])
 def test_without_a_date_there_is_no_trusted_time_but_reads_go_on(date: str | None) -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         with pytest.raises(BadAnswer, match="no usable Date"):
             await api.trusted_now()
 
@@ -77,7 +76,7 @@ def test_without_a_date_there_is_no_trusted_time_but_reads_go_on(date: str | Non
 
 
 def test_the_latest_answer_counts() -> None:
-    async def question(api: Any, _server: FaultServer) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
         await api.trusted_now()
         with pytest.raises(BadAnswer):
             await api.read_account(ACCOUNT, PLAN)
@@ -90,9 +89,8 @@ def test_the_latest_answer_counts() -> None:
 def test_a_read_without_any_date_takes_the_local_clock() -> None:
     local = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
-    async def question(api: Any, _server: FaultServer) -> datetime:
-        at: datetime = (await api.read_account(ACCOUNT, PLAN)).observed_at
-        return at
+    async def question(api: MetaApi, _server: FaultServer) -> datetime:
+        return (await api.read_account(ACCOUNT, PLAN)).observed_at
 
     script = account(account=[say(account_row(), headers=dated(None))])
     assert ask(script, question, clock=lambda: local) == local
@@ -108,11 +106,10 @@ def test_a_version_that_ends_is_a_warning() -> None:
     text = "The call has been auto-upgraded to v27.0 as v26.0 will be deprecated"
     headers = {"X-Ad-Api-Version-Warning": text, "facebook-api-version": "v27.0"}
 
-    async def question(api: Any, _server: FaultServer) -> tuple[str, ...]:
+    async def question(api: MetaApi, _server: FaultServer) -> tuple[str, ...]:
         await api.trusted_now()
         await api.trusted_now()
-        warnings: tuple[str, ...] = api.warnings
-        return warnings
+        return api.warnings
 
     warnings = ask(account(me=[say({"id": "1"}, headers=headers)]), question)
     assert len(warnings) == 1
@@ -120,10 +117,9 @@ def test_a_version_that_ends_is_a_warning() -> None:
 
 
 def test_another_version_than_asked_for_is_a_warning() -> None:
-    async def question(api: Any, _server: FaultServer) -> tuple[str, ...]:
+    async def question(api: MetaApi, _server: FaultServer) -> tuple[str, ...]:
         await api.trusted_now()
-        warnings: tuple[str, ...] = api.warnings
-        return warnings
+        return api.warnings
 
     script = account(me=[say({"id": "1"}, headers={"facebook-api-version": "v27.0"})])
     assert "v27.0" in ask(script, question)[0]

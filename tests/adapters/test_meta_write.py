@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import ChangedField
 from meta_autonomous.ports import Answer, AnswerKind, ReadPlan
@@ -41,7 +42,7 @@ UNKNOWN, REFUSED, THROTTLED = AnswerKind.UNKNOWN, AnswerKind.REFUSED, AnswerKind
 def write(*deeds: Deed, **options: Any) -> Answer:
     """One write; it must have been asked for exactly once."""
 
-    async def question(api: Any, server: FaultServer) -> Answer:
+    async def question(api: MetaApi, server: FaultServer) -> Answer:
         began = time.monotonic()
         answer: Answer = await api.write(budget_change())
         assert server.count() == 1
@@ -52,7 +53,7 @@ def write(*deeds: Deed, **options: Any) -> Answer:
 
 
 def test_an_accepted_write_is_one_field_in_one_form_on_a_fresh_connection() -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         await api.read_account(ACCOUNT, ReadPlan(days=7, window_days=7))
         before = server.connections
         for new in ("5500", "6000"):
@@ -78,7 +79,7 @@ def test_an_accepted_write_is_one_field_in_one_form_on_a_fresh_connection() -> N
     ],
 )
 def test_every_kind_of_change_is_sent_as_meta_names_it(field: ChangedField, new: str) -> None:
-    async def question(api: Any, server: FaultServer) -> dict[str, str]:
+    async def question(api: MetaApi, server: FaultServer) -> dict[str, str]:
         await api.write(budget_change(new, field=field, level=Level.ADSET))
         return server.asked[0].params
 
@@ -101,7 +102,7 @@ def test_every_kind_of_change_is_sent_as_meta_names_it(field: ChangedField, new:
     ids=str,
 )
 def test_a_change_that_we_never_make_is_not_sent(changes: Mapping[str, Any]) -> None:
-    async def question(api: Any, server: FaultServer) -> Answer:
+    async def question(api: MetaApi, server: FaultServer) -> Answer:
         answer: Answer = await api.write(budget_change(**{"new": "5500", **changes}))
         assert server.asked == []
         return answer
@@ -250,7 +251,7 @@ def test_a_throttle_says_until_when(code: int, subcode: int | None, minutes: int
 
 
 def test_after_a_throttle_nothing_more_is_sent_to_that_account() -> None:
-    async def question(api: Any, server: FaultServer) -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
         for _ in range(3):
             assert (await api.write(budget_change())).kind is THROTTLED
         assert server.count() == 1
@@ -259,10 +260,9 @@ def test_after_a_throttle_nothing_more_is_sent_to_that_account() -> None:
 
 
 def test_one_ad_sets_hourly_limit_does_not_stop_the_account() -> None:
-    async def question(api: Any, _server: FaultServer) -> AnswerKind:
+    async def question(api: MetaApi, _server: FaultServer) -> AnswerKind:
         assert (await api.write(budget_change())).kind is THROTTLED
-        kind: AnswerKind = (await api.write(budget_change(entity_id="102"))).kind
-        return kind
+        return (await api.write(budget_change(entity_id="102"))).kind
 
     script = account(write=[graph_error(613, 1487632), say({"success": True})])
     assert ask(script, question) is AnswerKind.ACCEPTED
@@ -308,7 +308,7 @@ def test_a_connection_that_is_never_taken_sent_nothing() -> None:
 
 
 def test_a_tls_handshake_that_hangs_sent_nothing() -> None:
-    async def question(_api: Any, server: FaultServer) -> Answer:
+    async def question(_api: MetaApi, server: FaultServer) -> Answer:
         base_url = server.base_url.replace("http:", "https:")
         async with meta(base_url, write_timeout=0.4) as api:
             answer: Answer = await api.write(budget_change())
@@ -319,7 +319,7 @@ def test_a_tls_handshake_that_hangs_sent_nothing() -> None:
 
 
 def test_past_the_deadline_of_the_run_nothing_is_sent() -> None:
-    async def question(api: Any, server: FaultServer) -> Answer:
+    async def question(api: MetaApi, server: FaultServer) -> Answer:
         answer: Answer = await api.write(budget_change())
         assert server.asked == []
         return answer

@@ -6,8 +6,8 @@ import tomllib
 import pytest
 
 from meta_autonomous import ports
-from meta_autonomous.__main__ import VERSION, main
-from meta_autonomous.cli import app, failures
+from meta_autonomous.__main__ import main
+from meta_autonomous.cli import VERSION, app, failures
 from meta_autonomous.cli.failures import explained
 from meta_autonomous.cli.usage import WrongUsage
 from tests.cli.conftest import ROOT, process
@@ -160,7 +160,7 @@ def test_no_error_ever_tells_a_token(meta_auto, broken, arguments):
 def test_an_error_with_escapes_in_it_stays_one_harmless_line(capsys):
     code = failures.report(ports.NotFound("no entity \x1b[2J\n\u202e"), ["explain"])
     assert code == 3
-    assert capsys.readouterr().err == "meta-auto: no entity \\x1b[2J\\x0a\\u202e\n"
+    assert capsys.readouterr().err == "meta-auto: no entity \\x1b[2J\\x0a\\u202e.\n"
 
 
 def test_an_interruption_is_130(meta_auto, monkeypatch):

@@ -56,7 +56,7 @@ def test_a_manager_is_no_admin(meta_auto, monkeypatch, command):
     assert _refused(meta_auto(*command, "--json"))
 
 
-@pytest.mark.parametrize("command", ADMIN + [["tick", "--dry-run"]], ids=" ".join)
+@pytest.mark.parametrize("command", [*ADMIN, ["tick", "--dry-run"]], ids=" ".join)
 def test_an_admin_may(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_ADMINS", ME)
     assert meta_auto(*command, "--json").code == 0

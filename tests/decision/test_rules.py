@@ -32,7 +32,7 @@ from meta_autonomous.decision.rules import (
 )
 from meta_autonomous.decision.safety import SAFETY_RULES
 from meta_autonomous.domain.action import Action, ActionType, Route
-from meta_autonomous.domain.entities import Entity
+from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Currency, Rates, UnknownCurrency
 from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
 from tests.builders import (
@@ -40,6 +40,7 @@ from tests.builders import (
     USD,
     a_campaign,
     a_case,
+    a_day,
     a_pause,
     a_reallocation,
     a_resume,
@@ -104,9 +105,7 @@ def a_rule(check: object, **changes: object) -> Rule:
 
 
 def test_the_rules_are_those_of_the_table_in_its_order() -> None:
-    assert [
-        (rule.id, set(rule.applies_to), rule.routes == ONLY_AUTO) for rule in RULES
-    ] == TABLE
+    assert [(rule.id, set(rule.applies_to), rule.routes == ONLY_AUTO) for rule in RULES] == TABLE
     assert {rule.id for rule in RULES if rule.exempts_undo} == EXEMPT
 
 
@@ -121,13 +120,13 @@ def test_every_rule_has_a_sentence_that_groups_and_limits_that_exist() -> None:
 @pytest.mark.parametrize("route", list(Route))
 def test_the_default_world_passes_every_rule(route: Route) -> None:
     paused = a_campaign(status="PAUSED")
-    low = a_snapshot(performance={"a1": replace_roas("1.2")})
+    low = a_snapshot(performance={"a1": a_day(roas="1.2")})
     worlds = [
         (a_scale_up(), a_snapshot()),
         (a_scale_down(), low),
         (a_pause(), a_snapshot()),
         (a_resume(paused), a_snapshot(paused, an_adset())),
-        (*siblings(),),
+        siblings(),
     ]
     for action, snapshot in worlds:
         verdicts = judge(RULES, action, a_case(snapshot, route=route))
@@ -137,22 +136,16 @@ def test_the_default_world_passes_every_rule(route: Route) -> None:
         assert [v for v in verdicts if v.ruling is not Ruling.PASS] == []
 
 
-def siblings() -> tuple[Action, object]:
+def siblings() -> tuple[Action, AccountSnapshot]:
     donor, receiver, third = (an_adset(f"s{n}", budget=100) for n in (1, 2, 3))
     snapshot = a_snapshot(
         a_campaign(budget=None),
         donor,
         receiver,
         third,
-        performance={"s1": replace_roas(1), "s2": replace_roas(3)},
+        performance={"s1": a_day(roas=1), "s2": a_day(roas=3)},
     )
     return a_reallocation(donor, receiver), snapshot
-
-
-def replace_roas(roas: object) -> object:
-    from tests.builders import a_day
-
-    return a_day(roas=roas)  # type: ignore[arg-type]
 
 
 def test_all_rules_answer_also_after_one_has_refused() -> None:
@@ -264,6 +257,15 @@ def test_the_largest_amount_within_a_sum_is_worth_no_more_and_one_unit_more_woul
     assert worth is not None
     assert more is not None
     assert worth <= usd_amount < more
+
+
+def test_a_quotient_that_was_rounded_up_over_a_unit_is_taken_back() -> None:
+    # 28 digits make this 2.00 of a currency at 4.5, which would be 9 dollars.
+    almost_nine = Decimal("8.999999999999999999999999999")
+
+    assert largest_within(almost_nine, Currency("EUR"), Rates({"EUR": Decimal("4.5")})) == usd(
+        "1.99", "EUR"
+    )
 
 
 def test_the_largest_amount_is_zero_below_zero_and_unknown_without_a_rate() -> None:

@@ -167,7 +167,9 @@ def test_the_old_value_of_an_accepted_change_goes_to_a_person():
     assert settled.needs_human == (action_id,)
     assert state(scene, action_id) is AttemptState.NEEDS_HUMAN
     assert scene.store.status(action_id) is ActionStatus.IN_DOUBT
-    assert f"actions resolve {action_id}" in scene.store.alerts["in_doubt:1"].message
+    (alert,) = settled.new_alerts
+    assert alert == scene.store.alerts["in_doubt:1"]
+    assert f"actions resolve {action_id}" in alert.message
 
 
 @pytest.mark.parametrize("reply", [LOST, IGNORED])
@@ -431,6 +433,7 @@ def test_what_needs_a_person_is_not_read_again_and_stays_with_them():
     settled = scene.reconcile()
 
     assert settled.needs_human == (action_id,)
+    assert settled.new_alerts == ()
     assert scene.platform.asked == []
 
 

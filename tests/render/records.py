@@ -120,6 +120,8 @@ def tick_report(**other: Any) -> dict[str, Any]:
         "mode": "suggest",
         "platform": "sandbox",
         "dry_run": False,
+        "enabled": True,
+        "started": True,
         "requests": 12,
         "accounts": [{"account_id": "9001", "state": "ok", "error": None}],
         "alerts": [],

@@ -75,6 +75,14 @@ def test_no_action_is_said_in_words():
 
 
 @pytest.mark.parametrize(
+    ("switch", "words"),
+    [("started", "Stopped: only"), ("enabled", "Switched off by META_AUTO_ENABLED")],
+)
+def test_an_idle_tick_says_why(switch, words):
+    assert words in plain_text(tick_document(tick_report(**{switch: False})))
+
+
+@pytest.mark.parametrize(
     ("action", "words"),
     [
         (generated(), "500.00 → 600.00 USD (+20%)"),

@@ -1,333 +1,30 @@
 """Actions: one row per distinct action, its status moved by conditional updates only."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, or_, select, update
 
 from meta_autonomous.adapters.database import ledger, texts
-from meta_autonomous.adapters.database.tables import accounts, optimization_actions
+from meta_autonomous.adapters.database.tables import optimization_actions
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import (
     SCALES,
     STATUS_TRANSITIONS,
-    Action,
     ActionStatus,
     ActionType,
-    BudgetLeg,
 )
-from meta_autonomous.domain.entities import Ad, AdSet, Level, Status
+from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.domain.quantities import Currency, Money
-from meta_autonomous.domain.verdict import Effect, Verdict
-from meta_autonomous.ports import WORKER, ActionRecord, Json, LedgerEvent, NewAction, NotFound
+from meta_autonomous.ports import WORKER, ActionRecord, Json, LedgerEvent, NotFound
 
 #: An approval that no process works any more, because it died: not offered for ever.
 FORGOTTEN_AFTER: Final = timedelta(hours=1)
-#: What was blocked and not seen for so long is another action when it comes again.
-SAME_WITHIN: Final = timedelta(days=30)
 
 _table = optimization_actions
-_EVENTS: Final[Mapping[ActionStatus, str]] = {
-    ActionStatus.SUGGESTED: "optimization_suggested",
-    ActionStatus.BLOCKED: "optimization_blocked",
-    ActionStatus.APPROVED: "optimization_approved",
-}
-_HOLDS_BACK: Final[Mapping[ActionStatus, Effect]] = {
-    ActionStatus.BLOCKED: Effect.BLOCKS,
-    ActionStatus.DEFERRED: Effect.DEFERS,
-}
-
-
-# --- writing decisions --------------------------------------------------------------------------
-
-
-@dataclass(slots=True)
-class _Known:
-    """Rows of an account that a decision may be again, or may replace."""
-
-    currency: str = ""
-    pending: dict[int, tuple[str, ...]] = field(default_factory=dict)  # id -> entity ids
-    same: dict[tuple[str, str], int] = field(default_factory=dict)  # status, identity -> id
-    latest_blocker: dict[str, str] = field(default_factory=dict)  # entities and type -> rule
-
-
-def record(
-    unit: Unit, account_id: str, decisions: Sequence[NewAction], *, tick_id: str, at: datetime
-) -> tuple[int, ...]:
-    """Write decisions; see `ports.Store.record_decisions`. Ids in the order given."""
-    if not decisions:
-        return ()
-    known = _load_known(unit, account_id, at=at)
-    events: list[LedgerEvent] = []
-    ids = [
-        _record_one(unit, known, account_id, decision, tick_id=tick_id, at=at, events=events)
-        for decision in decisions
-    ]
-    ledger.append(unit, *events)
-    return tuple(ids)
-
-
-def _load_known(unit: Unit, account_id: str, *, at: datetime) -> _Known:
-    known = _Known(currency=_account_currency(unit, account_id))
-    waiting = select(_table.c.id, _table.c.entity_ids, _table.c.identity).where(
-        _table.c.platform == unit.platform,
-        _table.c.account_id == account_id,
-        _table.c.status == ActionStatus.SUGGESTED,
-    )
-    for row in unit.connection.execute(waiting):
-        known.pending[row.id] = tuple(texts.parsed(row.entity_ids))
-        known.same[ActionStatus.SUGGESTED, row.identity] = row.id
-    held = (
-        select(
-            _table.c.id,
-            _table.c.status,
-            _table.c.identity,
-            _table.c.entity_ids,
-            _table.c.action_type,
-            _table.c.blocked_by,
-        )
-        .where(
-            _table.c.platform == unit.platform,
-            _table.c.account_id == account_id,
-            _table.c.status.in_(tuple(_HOLDS_BACK)),
-            _table.c.last_seen_at >= at - SAME_WITHIN,
-        )
-        .order_by(_table.c.last_seen_at, _table.c.id)
-    )
-    for before in unit.connection.execute(held):
-        known.same[before.status, before.identity] = before.id
-        known.latest_blocker[f"{before.entity_ids} {before.action_type}"] = before.blocked_by or ""
-    return known
-
-
-def _record_one(
-    unit: Unit,
-    known: _Known,
-    account_id: str,
-    decision: NewAction,
-    *,
-    tick_id: str,
-    at: datetime,
-    events: list[LedgerEvent],
-) -> int:
-    blocker = _blocker(decision)
-    identity = _identity(decision, blocker)
-    same = decision.unchanged_id or known.same.get((decision.status, identity))
-    if same is not None:
-        _see_again(unit, same, decision, tick_id=tick_id, at=at)
-        action_id = same
-    else:
-        row = _new_row(account_id, decision, known.currency, tick_id=tick_id, at=at)
-        row |= {"platform": unit.platform, "identity": identity, "blocked_by": blocker}
-        result = unit.connection.execute(insert(_table).values(row))
-        action_id = int(result.inserted_primary_key[0])  # type: ignore[index]
-    entities = texts.canonical(decision.action.entity_ids)
-    lane = f"{entities} {decision.action.type}"
-    changed = same is None or (
-        decision.status in _HOLDS_BACK and known.latest_blocker.get(lane) != (blocker or "")
-    )
-    if decision.status in _HOLDS_BACK:
-        known.latest_blocker[lane] = blocker or ""
-        known.same[decision.status, identity] = action_id
-    if changed and decision.status in _EVENTS:
-        events.append(_told(decision, action_id, blocker, tick_id=tick_id, at=at))
-    if same is None and decision.status is ActionStatus.SUGGESTED:
-        touched = set(decision.action.entity_ids)
-        others = {key: ids[0] for key, ids in known.pending.items() if touched.intersection(ids)}
-        for other in others:
-            del known.pending[other]
-        events.extend(_supersede(unit, others, by=action_id, at=at, tick_id=tick_id))
-        known.pending[action_id] = decision.action.entity_ids
-        known.same[decision.status, identity] = action_id
-    return action_id
-
-
-def _blocker(decision: NewAction) -> str | None:
-    effect = _HOLDS_BACK.get(decision.status)
-    if effect is None:
-        return None
-    return next((verdict.rule for verdict in decision.verdicts if verdict.effect is effect), None)
-
-
-def _identity(decision: NewAction, blocker: str | None) -> str:
-    """Equal for the same distinct action, among those of one status. One that was approved is
-    never seen again: the next time is another action."""
-    action = decision.action
-    parts: dict[str, Any] = {
-        "type": action.type,
-        "entities": action.entity_ids,
-        "base": [leg.current.minor for leg in action.legs],
-    }
-    if decision.status in _HOLDS_BACK:
-        parts["rule"] = blocker or decision.reason
-    else:
-        parts["to"] = [leg.proposed.minor for leg in action.legs]
-    return texts.canonical(parts)
-
-
-def _new_row(
-    account_id: str, decision: NewAction, account_currency: str, *, tick_id: str, at: datetime
-) -> dict[str, Any]:
-    action = decision.action
-    entity = action.entity
-    is_decided = decision.status is ActionStatus.APPROVED
-    current = action.current_budget
-    return {
-        "account_id": account_id,
-        "created_at": at,
-        "created_by": decision.created_by,
-        "status": decision.status,
-        "action_type": action.type,
-        "level": entity.level,
-        "entity_id": entity.id,
-        "entity_name": texts.clean(entity.name),
-        "entity_ids": texts.canonical(action.entity_ids),
-        "campaign_id": entity.campaign_id,
-        "adset_id": _adset_id(action),
-        "ad_id": entity.id if isinstance(entity, Ad) else None,
-        "guard_rails_passed": decision.status is not ActionStatus.BLOCKED,
-        "currency": current.currency.code if current else account_currency,
-        "budget_before_minor": current.minor if current else None,
-        "route": decision.route,
-        "is_hard_stop": action.is_hard_stop,
-        "decided_at": at if is_decided else None,
-        "decided_by": decision.created_by if is_decided else None,
-        "undoes": decision.undoes,
-        "message": "",
-        "expires_at": decision.expires_at,
-        **_size(decision),
-        **_evidence(decision, tick_id=tick_id, at=at),
-    }
-
-
-def _size(decision: NewAction) -> dict[str, Any]:
-    action = decision.action
-    proposed = action.proposed_budget
-    return {
-        "amount_usd": decision.amount_usd,
-        "budget_after_minor": proposed.minor if proposed else None,
-        "change_pct": action.change_pct,
-        "legs": texts.canonical([_leg_json(leg) for leg in action.legs]),
-        "is_urgent": decision.is_urgent,
-    }
-
-
-def _see_again(
-    unit: Unit, action_id: int, decision: NewAction, *, tick_id: str, at: datetime
-) -> None:
-    """Refresh what the decision rests on. What a person was offered stays: amount and expiry."""
-    values = _evidence(decision, tick_id=tick_id, at=at)
-    if decision.status in _HOLDS_BACK:
-        values |= _size(decision)
-    unit.connection.execute(
-        update(_table)
-        .where(
-            _table.c.platform == unit.platform,
-            _table.c.id == action_id,
-            _table.c.status.in_((ActionStatus.SUGGESTED, *_HOLDS_BACK)),
-        )
-        .values(values)
-    )
-
-
-def _evidence(decision: NewAction, *, tick_id: str, at: datetime) -> dict[str, Any]:
-    action = decision.action
-    return {
-        "last_seen_at": at,
-        "reason": texts.clean(decision.reason),
-        "roas_value": action.roas,
-        "expected_roas": action.expected_roas,
-        "confidence": action.confidence,
-        "verdicts": texts.canonical([verdict_json(verdict) for verdict in decision.verdicts]),
-        "evidence": texts.canonical(decision.evidence),
-        "tick_id": tick_id,
-    }
-
-
-def _adset_id(action: Action) -> str | None:
-    match action.entity:
-        case Ad(of_adset=adset_id):
-            return adset_id
-        case AdSet(id=adset_id):
-            return adset_id
-        case _:
-            return None
-
-
-def _account_currency(unit: Unit, account_id: str) -> str:
-    query = select(accounts.c.currency).where(
-        accounts.c.platform == unit.platform, accounts.c.account_id == account_id
-    )
-    return unit.connection.execute(query).scalar_one_or_none() or ""
-
-
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict as the contract's JSON spells it."""
-    said = {
-        "rule": verdict.rule,
-        "outcome": verdict.ruling,
-        "observed": verdict.observed,
-        "limit": verdict.limit,
-        "message": verdict.message,
-    }
-    return said if verdict.eligible_at is None else said | {"eligible_at": verdict.eligible_at}
-
-
-def _leg_json(leg: BudgetLeg) -> dict[str, Any]:
-    return {
-        "entity_id": leg.entity.id,
-        "entity_name": leg.entity.name,
-        "level": leg.entity.level,
-        "current_budget": leg.current.plain(),
-        "proposed_budget": leg.proposed.plain(),
-        "current_minor": leg.current.minor,
-        "proposed_minor": leg.proposed.minor,
-        "currency": leg.current.currency.code,
-    }
-
-
-def _told(
-    decision: NewAction, action_id: int, blocker: str | None, *, tick_id: str, at: datetime
-) -> LedgerEvent:
-    action = decision.action
-    before, after = _change(action)
-    after |= {
-        "type": action.type,
-        "route": decision.route,
-        "roas": action.roas,
-        "confidence": action.confidence,
-        "rule": blocker,
-        "undoes": decision.undoes,
-    }
-    return LedgerEvent(
-        event=_EVENTS[decision.status],
-        who=decision.created_by,
-        at=at,
-        entity_id=action.entity.id,
-        action_id=action_id,
-        tick_id=tick_id,
-        why=decision.reason,
-        before=before,
-        after={key: value for key, value in after.items() if value is not None},
-    )
-
-
-def _change(action: Action) -> tuple[dict[str, Any], dict[str, Any]]:
-    if action.type is ActionType.REALLOCATE:
-        return (
-            {"budgets": {leg.entity.id: str(leg.current) for leg in action.legs}},
-            {"budgets": {leg.entity.id: str(leg.proposed) for leg in action.legs}},
-        )
-    if action.legs:
-        leg = action.legs[0]
-        return {"budget": str(leg.current)}, {"budget": str(leg.proposed)}
-    return {"status": action.entity.status}, {"status": action.new_status or Status.ACTIVE}
-
-
 # --- moving -------------------------------------------------------------------------------------
 
 
@@ -393,7 +90,7 @@ def move(
     return True
 
 
-def _supersede(
+def supersede(
     unit: Unit, pending: Mapping[int, str], *, by: int, at: datetime, tick_id: str | None = None
 ) -> Iterable[LedgerEvent]:
     """Close pending suggestions (id -> entity id); an event for each that was still pending."""
@@ -433,7 +130,7 @@ def supersede_others(unit: Unit, entity_ids: Sequence[str], *, keep: int, at: da
         for row in unit.connection.execute(query).all()
         if touched.intersection(texts.parsed(row.entity_ids))
     }
-    ledger.append(unit, *_supersede(unit, others, by=keep, at=at))
+    ledger.append(unit, *supersede(unit, others, by=keep, at=at))
 
 
 def note_size(unit: Unit, action_id: int, change: Change) -> None:

@@ -7,6 +7,7 @@ gives the same order of writers.
 """
 
 import os
+import re
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from meta_autonomous.ports import ConfigError, StoreUnavailable
 BUSY_SECONDS: Final = 10.0
 WRITES: Final = "meta_auto_writes"
 _OTHERS: Final = 0o077
+_OCTAL: Final = re.compile(r"\\([0-7]{3})")
 
 #: WAL needs memory shared between processes, and locks that tell the truth.
 NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -117,7 +119,8 @@ class Site:
 
     @property
     def shown(self) -> str:
-        return str(self.path) if self.path else self.url.render_as_string(hide_password=True)
+        """For people: without the password, and without options, where it may stand too."""
+        return str(self.path) if self.path else str(self.url.set(query={}))
 
 
 def open_engine(site: Site, *, read_only: bool) -> Engine:
@@ -266,7 +269,7 @@ def file_system_of(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str 
         if len(fields) < 3:  # noqa: PLR2004 - device, folder, type
             continue
         # The kernel writes blanks and backslashes of a folder's name in octal.
-        folder = Path(fields[1].encode("utf-8", "surrogateescape").decode("unicode_escape"))
+        folder = Path(_OCTAL.sub(lambda code: chr(int(code[1], 8)), fields[1]))
         if target.is_relative_to(folder) and len(folder.parts) >= best:
             best, kind = len(folder.parts), fields[2]
     return kind

@@ -1,15 +1,14 @@
 """What was read of an account, and when: entities as they changed, insights as they were seen."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, insert, or_, select, update
 
 from meta_autonomous.adapters.database import accounts, creatives, texts
-from meta_autonomous.adapters.database.columns import from_text
 from meta_autonomous.adapters.database.tables import (
     account_reads,
     activities,
@@ -115,9 +114,10 @@ def _record_entities(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> 
         changed_at = last.creative_changed_at
         if isinstance(entity, Ad) and entity.creative_id != last.creative_id:
             changed_at = snapshot.observed_at
-        since = unit.at(after(last.valid_from, snapshot.observed_at))
+        last_at = unit.at(last.valid_from)
+        since = unit.after(last_at, snapshot.observed_at)
         creative_at = unit.at(changed_at) if changed_at else None
-        replaced.append((since, entity.id, unit.at(last.valid_from)))
+        replaced.append((since, entity.id, last_at))
         new.append((entity.id, since, *seen, creative_at, since, tick_id))
     unit.update_many(entity_snapshots, ("replaced_at",), ("entity_id", "valid_from"), replaced)
     unit.insert_many(
@@ -132,12 +132,6 @@ def _record_entities(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> 
         ),
         new,
     )
-
-
-def after(last: datetime, now: datetime) -> datetime:
-    """Now, or the least later than the last row: on a clock that stands still rows still follow
-    one another."""
-    return max(now, last + timedelta(microseconds=1))
 
 
 _recorded_values = attrgetter(*_ENTITY_COLUMNS)
@@ -219,16 +213,18 @@ def stored_days(
 ) -> Mapping[str, Days]:
     """Rows by ad, both days included: the latest readings, or those that were at a moment."""
     found: dict[str, dict[date, DayFacts]] = defaultdict(dict)
-    for ad_id, day, facts, _ in _readings(unit, account_id, since, until, as_of=as_of):
-        if facts != NOTHING:
-            found[ad_id][day] = facts
+    days = _Days()
+    for ad_id, stored, _, *facts in _readings(unit, account_id, since, until, as_of=as_of):
+        if any(facts):
+            found[ad_id][days[stored]] = DayFacts._make(facts)
     return found
 
 
 def _readings(
     unit: Unit, account_id: str, since: date, until: date, *, as_of: datetime | None = None
-) -> Iterator[tuple[str, date, DayFacts, Any]]:
-    """Latest readings (ad, day, facts, seen at), past the column types: there are many."""
+) -> list[tuple[Any, ...]]:
+    """Readings in force: (ad, day, seen at, the four facts), as the driver has them, for there
+    are very many."""
     mark = "?" if unit.is_sqlite else "%s"
     parameters = [unit.platform, account_id, unit.on(since), unit.on(until)]
     in_force = "replaced_at IS NULL"
@@ -236,16 +232,15 @@ def _readings(
         in_force = f"seen_at <= {mark} AND (replaced_at IS NULL OR replaced_at > {mark})"
         parameters += [unit.at(as_of)] * 2
     rows = unit.connection.exec_driver_sql(
-        "SELECT ad_id, day, spend_micros, value_micros, purchases, impressions, seen_at "  # noqa: S608
+        "SELECT ad_id, day, seen_at, spend_micros, value_micros, purchases, impressions "  # noqa: S608
         f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} "
         f"AND day BETWEEN {mark} AND {mark} AND {in_force}",
         tuple(parameters),
     )
-    days = _Days()
-    cursor: Any = rows.cursor  # rows as the driver has them: there are very many
-    for ad_id, day, spend, value, purchases, impressions, seen_at in cursor:
-        yield ad_id, days[day], DayFacts(spend, value, purchases, impressions), seen_at
+    cursor: Any = rows.cursor
+    found: list[tuple[Any, ...]] = cursor.fetchall()
     rows.close()
+    return found
 
 
 class _Days(dict[Any, date]):
@@ -257,53 +252,61 @@ class _Days(dict[Any, date]):
         return day
 
 
+class _Reading(NamedTuple):
+    """A row to be written, with the moment of the reading that it replaces. Driver values."""
+
+    ad_id: str
+    day: Any
+    facts: tuple[int, ...]
+    replaces: Any = None
+
+
 def _record_days(unit: Unit, snapshot: AccountSnapshot) -> None:
     """Readings that differ from the latest. A row that is gone again is a reading of nothing."""
     read = snapshot.days.get(Level.AD)
     if read is None:
         return
-    account_id, today = snapshot.account.id, snapshot.today
-    latest: dict[tuple[str, date], tuple[DayFacts, Any]] = {
-        (ad_id, day): (facts, seen_at)
-        for ad_id, day, facts, seen_at in _readings(unit, account_id, snapshot.first_day, today)
+    first_day, today = snapshot.first_day, snapshot.today
+    covered = {day: unit.on(day) for days in read.values() for day in days}
+    covered = {day: stored for day, stored in covered.items() if first_day <= day <= today}
+    latest = {
+        (row[0], row[1]): row for row in _readings(unit, snapshot.account.id, first_day, today)
     }
-    changed: list[tuple[str, date, DayFacts, Any]] = []  # with the reading it replaces
+    changed: list[_Reading] = []
     for ad_id, days in read.items():
         for day, facts in days.items():
-            if day < snapshot.first_day or day > today:
+            stored = covered.get(day)
+            if stored is None:
                 continue
-            last = latest.pop((ad_id, day), None)
+            last = latest.pop((ad_id, stored), None)
             if last is None:
-                changed.append((ad_id, day, facts, None))
-            elif last[0] != facts:
-                changed.append((ad_id, day, facts, last[1]))
-    for (ad_id, day), (facts, seen_at) in latest.items():
-        if facts != NOTHING and day not in snapshot.missing_days:
-            changed.append((ad_id, day, NOTHING, seen_at))
+                changed.append(_Reading(ad_id, stored, facts))
+            elif last[3:] != facts:
+                changed.append(_Reading(ad_id, stored, facts, last[2]))
+    missing = {unit.on(day) for day in snapshot.missing_days}
+    for ad_id, stored, seen_at, *facts_before in latest.values():
+        if any(facts_before) and stored not in missing:
+            changed.append(_Reading(ad_id, stored, NOTHING, seen_at))
     _write_days(unit, snapshot, changed)
 
 
-def _write_days(
-    unit: Unit, snapshot: AccountSnapshot, changed: list[tuple[str, date, DayFacts, Any]]
-) -> None:
-    account_id, today = snapshot.account.id, snapshot.today
-    at, seen_on = unit.at(snapshot.observed_at), unit.on(today)
-    stored = {day: unit.on(day) for _, day, _, _ in changed}
+def _write_days(unit: Unit, snapshot: AccountSnapshot, changed: Sequence[_Reading]) -> None:
+    account_id = snapshot.account.id
+    at, seen_on = unit.at(snapshot.observed_at), unit.on(snapshot.today)
     keys = ("account_id", "day", "ad_id", "seen_at")
     new: list[tuple[Any, ...]] = []
     replaced: list[tuple[Any, ...]] = []
     rewritten: list[tuple[Any, ...]] = []
     for ad_id, day, facts, last in changed:
         if last is None:
-            new.append((account_id, stored[day], ad_id, at, seen_on, *facts))
-        elif day == today:
+            new.append((account_id, day, ad_id, at, seen_on, *facts))
+        elif day == seen_on:
             # Today's numbers grow with every read; only where they stood last is kept.
-            rewritten.append((*facts, account_id, stored[day], ad_id, last))
+            rewritten.append((*facts, account_id, day, ad_id, last))
         else:
-            last_at = last if isinstance(last, datetime) else from_text(last)
-            seen_at = unit.at(after(last_at, snapshot.observed_at))
-            replaced.append((seen_at, account_id, stored[day], ad_id, last))
-            new.append((account_id, stored[day], ad_id, seen_at, seen_on, *facts))
+            seen_at = unit.after(last, snapshot.observed_at)
+            replaced.append((seen_at, account_id, day, ad_id, last))
+            new.append((account_id, day, ad_id, seen_at, seen_on, *facts))
     unit.update_many(insights_seen, DayFacts._fields, keys, rewritten)
     unit.update_many(insights_seen, ("replaced_at",), keys, replaced)
     unit.insert_many(insights_seen, (*keys, "seen_on", *DayFacts._fields), new)

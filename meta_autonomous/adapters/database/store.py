@@ -23,6 +23,7 @@ from meta_autonomous.adapters.database import (
     schema,
     switches,
 )
+from meta_autonomous.adapters.database import decisions as decision_rows
 from meta_autonomous.adapters.database import traces as trace_rows
 from meta_autonomous.adapters.database.engine import (
     WRITES,
@@ -313,7 +314,7 @@ class Database:
         at: datetime,
     ) -> tuple[int, ...]:
         with self._writing() as unit:
-            ids = actions.record(unit, account_id, decisions, tick_id=tick_id, at=at)
+            ids = decision_rows.record(unit, account_id, decisions, tick_id=tick_id, at=at)
             trace_rows.record(unit, account_id, traces, tick_id=tick_id, at=at)
             trace_rows.record_metrics(unit, account_id, metrics, tick_id=tick_id, at=at)
             return ids

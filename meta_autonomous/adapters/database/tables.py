@@ -218,6 +218,7 @@ meta_roas_metrics = Table(
     _may("roas_high", Exact, "the true ROAS lies in low..high with 90 %"),
     _may("confidence_score", Exact, "probability that the true ROAS is where the actual one is"),
     _must("details", Text, "JSON: further numbers", server_default="{}"),
+    _must("digest", Bytes, "of the row: the same again is not written again"),
     sqlite_with_rowid=False,
 )
 _LATEST: Final = text("replaced_at IS NULL")

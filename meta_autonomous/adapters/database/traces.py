@@ -10,8 +10,7 @@ import msgspec
 from sqlalchemy import select
 
 from meta_autonomous.adapters.database import accounts, switches, texts
-from meta_autonomous.adapters.database.columns import from_text, rounded
-from meta_autonomous.adapters.database.observations import after
+from meta_autonomous.adapters.database.columns import from_text
 from meta_autonomous.adapters.database.tables import entity_traces, meta_roas_metrics
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.entities import Level
@@ -211,56 +210,51 @@ def record_metrics(
 ) -> None:
     """Metrics by the names of the columns of `meta_roas_metrics`; what is named otherwise goes to
     `details`. A row only where they differ from the latest."""
-    rows = list(metrics)
-    if not rows:
-        return
-    latest = _latest_metrics(unit, account_id)
+    table = meta_roas_metrics
+    latest: dict[str, tuple[Any, bytes]] | None = None
     new: list[tuple[Any, ...]] = []
     replaced: list[tuple[Any, ...]] = []
-    for row in rows:
+    for row in metrics:
+        if latest is None:
+            latest = _latest_metrics(unit, account_id)
         entity_id = row["entity_id"]
-        values = _metric_values(unit, row)
-        last = latest.get(entity_id)
-        if last is not None:
-            if last[1] == values:
-                continue
-            since = unit.at(after(_instant(last[0]), at))
-            replaced.append((since, entity_id, last[0]))
-        else:
-            since = unit.at(at)
-        latest[entity_id] = (since, values)
-        new.append((entity_id, since, account_id, tick_id, *values))
-    unit.update_many(meta_roas_metrics, ("replaced_at",), ("entity_id", "created_at"), replaced)
-    unit.insert_many(
-        meta_roas_metrics,
-        ("entity_id", "created_at", "account_id", "tick_id", *_COLUMNS, "details"),
-        new,
-    )
+        digest = blake2b(_encoder.encode(row), digest_size=16).digest()
+        last_at, last_digest = latest.get(entity_id, (None, b""))
+        if digest == last_digest:
+            continue
+        since = unit.at(at) if last_at is None else unit.after(last_at, at)
+        if last_at is not None:
+            replaced.append((since, entity_id, last_at))
+        latest[entity_id] = (since, digest)
+        new.append((entity_id, since, account_id, tick_id, digest, *_metric_values(unit, row)))
+    unit.update_many(table, ("replaced_at",), ("entity_id", "created_at"), replaced)
+    headings = ("entity_id", "created_at", "account_id", "tick_id", "digest")
+    unit.insert_many(table, (*headings, *_COLUMNS, "details"), new)
 
 
-def _latest_metrics(unit: Unit, account_id: str) -> dict[str, tuple[Any, tuple[Any, ...]]]:
-    """By entity: since when, and the stored values as the driver gives them."""
+def _latest_metrics(unit: Unit, account_id: str) -> dict[str, tuple[Any, bytes]]:
+    """By entity: since when its latest row holds, as the driver has it, and the row's digest."""
     mark = "?" if unit.is_sqlite else "%s"
-    columns = ", ".join(("entity_id", "created_at", *_COLUMNS, "details"))
     rows = unit.connection.exec_driver_sql(
-        f"SELECT {columns} FROM meta_roas_metrics WHERE platform = {mark} "  # noqa: S608
-        f"AND account_id = {mark} AND replaced_at IS NULL",
+        "SELECT entity_id, created_at, digest FROM meta_roas_metrics "  # noqa: S608
+        f"WHERE platform = {mark} AND account_id = {mark} AND replaced_at IS NULL",
         (unit.platform, account_id),
     )
-    return {entity_id: (since, tuple(values)) for entity_id, since, *values in rows}
+    return {entity_id: (since, bytes(digest)) for entity_id, since, digest in rows}
 
 
 def _metric_values(unit: Unit, row: Json) -> tuple[Any, ...]:
     details = {key: value for key, value in row.items() if key not in _METRIC_KEYS}
+    known = dict(row)
     for name in ("spend", "revenue"):
         in_micros = details.pop(f"{name}_micros", None)
         if in_micros is not None:
-            row = {**row, name: Decimal(in_micros) / MICROS_PER_MAJOR}
+            known[name] = Decimal(in_micros) / MICROS_PER_MAJOR
     return (
-        *(texts.clean(row.get(name)) for name in _WORDS),
-        *(row.get(name) for name in _COUNTS),
-        *(_day(unit, row.get(name)) for name in _DAYS),
-        *(_number(unit, row.get(name)) for name in _NUMBERS),
+        *(texts.clean(known.get(name)) for name in _WORDS),
+        *(known.get(name) for name in _COUNTS),
+        *(_day(unit, known.get(name)) for name in _DAYS),
+        *(unit.number(known.get(name)) for name in _NUMBERS),
         texts.canonical(details),
     )
 
@@ -268,18 +262,7 @@ def _metric_values(unit: Unit, row: Json) -> tuple[Any, ...]:
 _METRIC_KEYS: Final = frozenset({"entity_id", "account_id", *_COLUMNS})
 
 
-def _number(unit: Unit, value: Any) -> Any:
-    if value is None:
-        return None
-    exact = rounded(Decimal(str(value)))
-    return unit.number(exact)
-
-
 def _day(unit: Unit, value: Any) -> Any:
     if value is None:
         return None
     return unit.on(value if isinstance(value, date) else date.fromisoformat(value))
-
-
-def _instant(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else from_text(value)

@@ -1,14 +1,15 @@
 """One open transaction, and how rows go into it quickly."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from sqlalchemy import Connection, Table
 
-from meta_autonomous.adapters.database.columns import rounded, to_text
+from meta_autonomous.adapters.database.columns import from_text, rounded, to_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,36 @@ class Unit:
     def at(self, instant: datetime) -> Any:
         return to_text(instant) if self.is_sqlite else instant
 
+    def after(self, last: Any, now: datetime) -> Any:
+        """Now, or the least later than a stored instant: on a clock that stands still rows still
+        follow one another."""
+        instant = from_text(last) if isinstance(last, str) else last
+        return self.at(max(now, instant + timedelta(microseconds=1)))
+
     def on(self, day: date) -> Any:
         return day.isoformat() if self.is_sqlite else day
 
-    def number(self, value: Decimal | None) -> Any:
-        exact = None if value is None else rounded(value)
-        return float(exact) if exact is not None and self.is_sqlite else exact
+    def number(self, value: Decimal | float | str | None) -> Any:
+        """To six places; None for what no column can hold."""
+        if value is None:
+            return None
+        if self.is_sqlite:
+            number = float(value)
+            return round(number, 6) if isfinite(number) else None
+        return rounded(Decimal(str(value)))
+
+    def insert_one(self, table: Table, values: Mapping[str, Any]) -> int:
+        """Insert a row of driver values; its id."""
+        whole: dict[str, Any] = {"platform": self.platform, **values}
+        names = ", ".join(whole)
+        mark = "?" if self.is_sqlite else "%s"
+        marks = ", ".join([mark] * len(whole))
+        query = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608
+        if self.is_sqlite:
+            result = self.connection.exec_driver_sql(query, tuple(whole.values()))
+            return int(result.lastrowid)
+        result = self.connection.exec_driver_sql(query + " RETURNING id", tuple(whole.values()))
+        return int(result.scalar_one())
 
     def insert_many(
         self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]

@@ -1,0 +1,75 @@
+"""What every deed of a person has in common: who may, what came of it, and its exit code."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from meta_autonomous.decision.decide import Judged
+from meta_autonomous.domain.action import Outcome
+from meta_autonomous.operations.execute import Executed
+from meta_autonomous.ports import (
+    ActionRecord,
+    Actor,
+    NotAllowed,
+    PlatformError,
+    RefusedByGuard,
+    Throttled,
+)
+
+EXIT_DONE, EXIT_REFUSED, EXIT_PARTLY, EXIT_LATER = 0, 3, 4, 75
+#: How long a person waits for an account that a tick is working on.
+LOCK_WAIT_SECONDS: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handled:
+    """What became of one id a person named."""
+
+    id: int
+    status: str
+    message: str
+    exit_code: int = EXIT_DONE
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "status": self.status, "message": self.message}
+
+
+def exit_code_of(handled: Sequence[Handled]) -> int:
+    """One code for several ids: their common one, or 4 when some were done and some were not."""
+    codes = {one.exit_code for one in handled}
+    return codes.pop() if len(codes) == 1 else EXIT_PARTLY if codes else EXIT_DONE
+
+
+def exit_code_after(done: Executed) -> int:
+    """The code of one execution, by what kept it from being done."""
+    if done.outcome is Outcome.EXECUTED:
+        return EXIT_DONE
+    if done.superseded or isinstance(done.problem, RefusedByGuard):
+        return EXIT_REFUSED
+    is_later = done.problem is None or isinstance(done.problem, Throttled)
+    return EXIT_LATER if done.outcome is Outcome.DEFERRED and is_later else EXIT_PARTLY
+
+
+def unreadable(record: ActionRecord, problem: PlatformError) -> Handled:
+    """The account could not be read, so nothing was even tried."""
+    return Handled(
+        id=record.id,
+        status=record.status.value,
+        message=f"Nothing was done: {problem.message} {problem.remedy}".strip(),
+        exit_code=EXIT_LATER if isinstance(problem, Throttled) else EXIT_PARTLY,
+    )
+
+
+def only_managers(actor: Actor, deed: str) -> None:
+    """Raises NotAllowed. The service ticks; it never decides for a person."""
+    if actor.is_service or not actor.is_manager:
+        raise NotAllowed(
+            f"{actor.name} may not {deed}.",
+            remedy="Ask a manager, or be named in META_AUTO_MANAGERS.",
+        )
+
+
+def why_refused(judged: Judged) -> str:
+    """Every rule that refused the action as it stands, its size included."""
+    causes = [*judged.blocking, *judged.deferring, *judged.clamped]
+    return "Refused: " + " ".join(f"[{verdict.rule}] {verdict.message}" for verdict in causes)
