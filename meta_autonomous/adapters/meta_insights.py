@@ -223,7 +223,9 @@ def add_countries(
         try:
             if not asked.covers(row.date_start, row.date_stop):
                 raise Odd(f"is of {row.date_start[:20]}, asked for {asked}")  # noqa: TRY301
-            key = (valid_id(row.adset_id, "adset_id"), row.country or "unknown")
+            if row.country is None:
+                continue  # not broken down: the targeting has to stand in for the ad set
+            key = (valid_id(row.adset_id, "adset_id"), row.country)
             spend = _spend(row.spend)
         except Odd as odd:
             raise BadAnswer(f"countries of ad set {str(row.adset_id)[:30]}: {odd}") from None

@@ -6,7 +6,7 @@ log) is left out when it fails or when the quota runs low, with a warning.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ import msgspec
 
 from meta_autonomous.adapters import meta_wire
 from meta_autonomous.adapters.meta_delivery import InsightReader
+from meta_autonomous.adapters.meta_errors import InvalidRequest
 from meta_autonomous.adapters.meta_foreign import ActivityRow, RuleRow, activity, governed
 from meta_autonomous.adapters.meta_insights import AdDays, DayRange, shards
 from meta_autonomous.adapters.meta_listing import Found, Listed
@@ -72,7 +73,7 @@ class AccountReader:
                 for days in (*past, DayRange(today, today))
             ]
             total = group.create_task(self.insights.total(first_day, today, account, errand))
-            countries = group.create_task(self.insights.countries(window, errand))
+            countries = group.create_task(self._countries(window, errand))
             rules = group.create_task(
                 self._optional("automated rules", self._rules(errand), errand)
             )
@@ -129,6 +130,18 @@ class AccountReader:
             for row in rows:
                 listed.add(level, bytes(row), account)
         return listed
+
+    async def _countries(
+        self, window: DayRange, errand: Errand
+    ) -> Mapping[str, Mapping[str, int]]:
+        """Spend by country; where Meta does not break it down, the targeting has to stand in."""
+        try:
+            return await self.insights.countries(window, errand)
+        except InvalidRequest as refused:
+            self.graph.warn(
+                f"account {errand.account_id}: spend by country not read: {refused.message}"
+            )
+            return {}
 
     async def _rules(self, errand: Errand) -> list[RuleRow]:
         path = f"act_{errand.account_id}/adrules_library"

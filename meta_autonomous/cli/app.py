@@ -117,6 +117,15 @@ app.add_typer(sandbox.app, name="sandbox")
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. Errors are the caller's."""
     code = get_command(app).main(
-        args=list(arguments), prog_name="meta-auto", standalone_mode=False
+        args=_json_first(arguments), prog_name="meta-auto", standalone_mode=False
     )
     return code if isinstance(code, int) else 0
+
+
+def _json_first(arguments: Sequence[str]) -> list[str]:
+    """`--json` may stand anywhere before a `--`."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options, rest = arguments[:end], arguments[end:]
+    if "--json" not in options:
+        return list(arguments)
+    return ["--json", *(word for word in options if word != "--json"), *rest]

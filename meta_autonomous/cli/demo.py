@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from meta_autonomous.cli.session import AsJson, Session, sandbox_file
+from meta_autonomous.cli.session import EXIT_DONE, EXIT_PARTLY, AsJson, Session, sandbox_file
 from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
@@ -66,7 +66,10 @@ def demo(
             if not session.as_json:
                 show(day_document(day))
         summary = summary_json(told, *_records(loaded), folder=keep)
-    return session.present(summary, lambda: demo_document(summary))
+    is_well = summary["ledger"]["ok"] and not any(day["errors"] for day in told)
+    return session.present(
+        summary, lambda: demo_document(summary), code=EXIT_DONE if is_well else EXIT_PARTLY
+    )
 
 
 @dataclass(slots=True)

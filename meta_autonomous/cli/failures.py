@@ -44,7 +44,8 @@ class Failure:
 def report(error: Exception, arguments: Sequence[str]) -> int:
     """Tell it, and return the exit code."""
     if "--debug" in arguments:
-        complain(redacted("".join(traceback.format_exception(error))).rstrip())
+        trace = redacted("".join(traceback.format_exception(error)))
+        complain("\n".join(visible(line) for line in trace.splitlines()))
     failure = explained(error)
     if type(error).__name__ == "NoArgsIsHelpError" and "--json" not in arguments:
         complain(str(error))  # the help itself
@@ -88,7 +89,7 @@ def explained(error: Exception) -> Failure:
     return Failure(
         exit_code=1,
         code="internal",
-        message=f"Something went wrong inside meta-auto: {type(error).__name__}: {error}.",
+        message=f"Something went wrong inside meta-auto: {type(error).__name__}: {error}",
         remedy="Run it again with --debug before the command to see where, and please report it.",
     )
 

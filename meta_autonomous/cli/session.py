@@ -20,6 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, n
 
 EXIT_DONE: Final = 0
 EXIT_REFUSED: Final = 3
+EXIT_PARTLY: Final = 4
 
 
 class Role(Enum):

@@ -62,11 +62,12 @@ def init(
     else the usual place, with mode 0600.
     """
     session = Session.of(context, as_json=as_json)
-    from tempfile import NamedTemporaryFile
+    from tempfile import mkstemp
 
     from meta_autonomous.bootstrap import open_store
     from meta_autonomous.config import template
 
+    text = template.render(_checked(settings or ()))
     path = _place(session.config)
     if path.exists() and not force:
         from meta_autonomous.ports import RefusedByGuard
@@ -74,15 +75,17 @@ def init(
         raise RefusedByGuard(
             f"{path} exists already.", remedy="Keep it, or overwrite it with --force."
         )
-    text = template.render(_checked(settings or ()))
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with NamedTemporaryFile("w", dir=path.parent, encoding="utf-8", suffix=".toml") as draft:
-        # Made with mode 0600, read as it will be read, and only then put in its place.
-        draft.write(text)
-        draft.flush()
-        session.permit(session.with_config(Path(draft.name)).settings(), Role.ADMIN)
-        Path(draft.name).replace(path)
-        Path(draft.name).touch(mode=0o600)  # what the context manager takes away again
+    # Made with mode 0600, read as it will be read, and only then put in its place.
+    descriptor, name = mkstemp(dir=path.parent, suffix=".toml")
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        session.permit(session.with_config(draft).settings(), Role.ADMIN)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     loaded = session.with_config(path).settings()
     with open_store(loaded, create=True):
         pass

@@ -168,10 +168,12 @@ def _all_pending(session: Session, *, yes: bool) -> list[int]:
             raise WrongUsage(
                 "--all asks before it acts, and there is nobody to ask.", remedy="Add --yes."
             )
-        from meta_autonomous.render.output import show as show_document
+        from meta_autonomous.render import output
 
-        show_document(render.suggestions_document(records, platform=platform, now=now))
-        typer.confirm(f"Approve all {len(records)}?", abort=True)
+        output.show(render.suggestions_document(records, platform=platform, now=now))
+        if not typer.confirm(f"Approve all {len(records)}?"):
+            output.complain("Nothing was done.")
+            raise typer.Exit
     return [record.id for record in records]
 
 

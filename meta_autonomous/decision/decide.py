@@ -79,15 +79,16 @@ class Decision:
     @property
     def status(self) -> ActionStatus:
         """The status in which the action is recorded, before anything is executed."""
-        match self.outcome:
-            case Outcome.POLICY_BLOCKED | Outcome.SAFETY_BLOCKED:
-                return ActionStatus.BLOCKED
-            case Outcome.QUEUED | Outcome.UNCHANGED:
-                return ActionStatus.SUGGESTED
-            case Outcome.DEFERRED:
-                return ActionStatus.DEFERRED
-            case Outcome.EXECUTED | Outcome.FAILED | Outcome.IN_DOUBT:
-                return ActionStatus.APPROVED
+        return _RECORDED_AS.get(self.outcome, ActionStatus.APPROVED)
+
+
+_RECORDED_AS: Final[Mapping[Outcome, ActionStatus]] = {
+    Outcome.POLICY_BLOCKED: ActionStatus.BLOCKED,
+    Outcome.SAFETY_BLOCKED: ActionStatus.BLOCKED,
+    Outcome.QUEUED: ActionStatus.SUGGESTED,
+    Outcome.UNCHANGED: ActionStatus.SUGGESTED,
+    Outcome.DEFERRED: ActionStatus.DEFERRED,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,15 +300,10 @@ def may_run_unasked(action: Action, limits: Limits, *, is_auto: bool) -> bool:
         return False
     if not is_auto:
         return action.is_hard_stop and limits.hard_stop_executes_in_suggest
-    match action.type:
-        case ActionType.PAUSE:
-            return True
-        case ActionType.SCALE_UP | ActionType.SCALE_DOWN:
-            return action.confidence is not None and (
-                action.confidence >= limits.min_auto_confidence
-            )
-        case ActionType.REALLOCATE | ActionType.RESUME:
-            return False
+    if action.type is ActionType.PAUSE:
+        return True
+    is_sure = action.confidence is not None and action.confidence >= limits.min_auto_confidence
+    return action.type in SCALES and is_sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,27 +344,28 @@ def judge_action(action: Action, case: Case) -> Judged:
     """Both engines on one action; too large for a rule that leaves room, once more at the largest
     size with which all such rules agree. What refuses it then refuses more than its size."""
     first = _judge(action, case)
-    too_large = [v for v in first.blocking if v.allowed and _resized(action, v.allowed)]
-    if not too_large:
-        return first
-    tightest = _tightest(action, [v.allowed for v in too_large if v.allowed])
-    smaller = _resized(action, tightest)
-    if smaller is None:
+    fitting = [
+        (verdict, smaller)
+        for verdict in first.blocking
+        if verdict.allowed is not None
+        and (smaller := _resized(action, verdict.allowed)) is not None
+    ]
+    if not fitting:
         return first
     clamped = tuple(
-        replace(verdict, ruling=Ruling.CLAMP, effect=Effect.NONE) for verdict in too_large
+        replace(verdict, ruling=Ruling.CLAMP, effect=Effect.NONE) for verdict, _ in fitting
     )
-    return replace(_judge(smaller, case), clamped=clamped)
+    smallest = min((smaller for _, smaller in fitting), key=_step)
+    return replace(_judge(smallest, case), clamped=clamped)
 
 
 def _judge(action: Action, case: Case) -> Judged:
     return Judged(action, judge(POLICY_RULES, action, case), judge(SAFETY_RULES, action, case))
 
 
-def _tightest(action: Action, allowed: Sequence[Money]) -> Money:
-    """The allowed amount nearest to leaving everything as it is."""
-    grows = action.type is ActionType.REALLOCATE or action.legs[0].is_increase
-    return (min if grows else max)(allowed, key=_minor)
+def _step(action: Action) -> int:
+    leg = action.legs[0]
+    return abs(leg.proposed.minor - leg.current.minor)
 
 
 def _resized(action: Action, allowed: Money) -> Action | None:
@@ -536,19 +533,16 @@ def _in_doubt(action: Action, situation: Situation) -> Verdict | None:
 def amount_usd(action: Action, situation: Situation) -> Decimal | None:
     """New less old budgets per day in USD, signed: a pause takes away those that it stops, a
     resume brings those that begin to count. None where no budget is touched, or none is known."""
-    match action.type:
-        case ActionType.PAUSE:
-            amounts = [situation.usd(budget) for budget in _stopped_budgets(action, situation)]
-            return None if None in amounts or not amounts else -_sum(amounts)
-        case ActionType.RESUME:
-            try:
-                extra = extra_usd(action, situation, situation.snapshot.observed_at)
-            except ValueError:  # a budget or a rate is unknown: then it is blocked, too
-                return None
-            return _sum(extra.values())
-        case ActionType.SCALE_UP | ActionType.SCALE_DOWN | ActionType.REALLOCATE:
-            amounts = [situation.usd(leg.proposed - leg.current) for leg in action.legs]
-            return None if None in amounts else _sum(amounts)
+    if action.legs:
+        return _sum([situation.usd(leg.proposed - leg.current) for leg in action.legs])
+    if action.type is ActionType.RESUME:
+        try:
+            extra = extra_usd(action, situation, situation.snapshot.observed_at)
+        except ValueError:  # a budget or a rate is unknown: then it is blocked, too
+            return None
+        return sum(extra.values(), Decimal(0))
+    stopped = _sum([situation.usd(budget) for budget in _stopped_budgets(action, situation)])
+    return None if stopped is None else -stopped
 
 
 def _stopped_budgets(action: Action, situation: Situation) -> Iterable[Money]:
@@ -564,8 +558,9 @@ def _stopped_budgets(action: Action, situation: Situation) -> Iterable[Money]:
             yield daily
 
 
-def _sum(amounts: Iterable[Decimal | None]) -> Decimal:
-    return sum((amount for amount in amounts if amount is not None), Decimal(0))
+def _sum(amounts: Sequence[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(amounts) else None
 
 
 def _automatic_pause(entity: Entity, at: datetime) -> AutomaticPause:
@@ -575,7 +570,3 @@ def _automatic_pause(entity: Entity, at: datetime) -> AutomaticPause:
     return AutomaticPause(
         entity_id=entity.id, campaign_id=entity.campaign_id, adset_id=adset_id, at=at
     )
-
-
-def _minor(money: Money) -> int:
-    return money.minor

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meta_autonomous.decision.candidates import binding, passes, stops
+from meta_autonomous.decision.candidates import passes, stops
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.hard_stop import must_halt
 from meta_autonomous.decision.limits import Limits
@@ -584,10 +584,6 @@ def _rests_after_rejection(action: Action, look: Campaigns, wanted: Wanted) -> b
         ),
     )
     return True
-
-
-def first_binding(gates: list[Verdict]) -> Verdict | None:
-    return next((gate for gate in gates if binding(gate)), None)
 
 
 def _roas_of(entity: Entity, situation: Situation) -> Decimal | None:

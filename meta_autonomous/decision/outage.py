@@ -16,6 +16,7 @@ expected ones came, also by what like weekdays brought: a bad day is not an outa
 Statistics are floats; nothing here is money.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -205,14 +206,14 @@ def _spread(history: Sequence[Day], rate: float) -> float:
 
 def days_of(snapshot: AccountSnapshot, restatements: Restatements) -> list[Day]:
     """The account's complete days that were read, oldest first."""
-    totals = _totals(snapshot.days.get(Level.CAMPAIGN, {}).values())
+    spent, bought = _totals(snapshot.days.get(Level.CAMPAIGN, {}).values())
     last = snapshot.today - timedelta(days=1)
     count = (last - snapshot.first_day).days + 1
     dates = [snapshot.first_day + timedelta(days=step) for step in range(max(count, 0))]
-    spend = [float(totals[day].spend_micros) if day in totals else 0.0 for day in dates]
+    spend = [float(spent[day]) for day in dates]
     exposures = _exposures(spend, restatements)
     return [
-        Day(day, exposure, totals[day].purchases if day in totals else 0)
+        Day(day, exposure, bought[day])
         for day, exposure in zip(dates, exposures, strict=True)
         if day not in snapshot.missing_days
     ]
@@ -234,13 +235,15 @@ def _exposures(spend: Sequence[float], restatements: Restatements) -> list[float
     ]
 
 
-def _totals(entities: Iterable[Mapping[date, DayFacts]]) -> dict[date, DayFacts]:
-    totals: dict[date, DayFacts] = {}
+def _totals(entities: Iterable[Mapping[date, DayFacts]]) -> tuple[Counter[date], Counter[date]]:
+    """The account's spend in micros and its purchases, by day."""
+    spent: Counter[date] = Counter()
+    bought: Counter[date] = Counter()
     for days in entities:
         for day, facts in days.items():
-            known = totals.get(day)
-            totals[day] = facts if known is None else known.plus(facts)
-    return totals
+            spent[day] += facts.spend_micros
+            bought[day] += facts.purchases
+    return spent, bought
 
 
 # --- the tail -----------------------------------------------------------------------------------

@@ -19,6 +19,10 @@ class ActionType(StrEnum):
 
 
 SCALES: Final = frozenset({ActionType.SCALE_UP, ActionType.SCALE_DOWN})
+_NEW_STATUS: Final[Mapping[ActionType, Status]] = {
+    ActionType.PAUSE: Status.PAUSED,
+    ActionType.RESUME: Status.ACTIVE,
+}
 
 
 class Route(StrEnum):
@@ -164,13 +168,7 @@ class Action:
 
     @property
     def new_status(self) -> Status | None:
-        match self.type:
-            case ActionType.PAUSE:
-                return Status.PAUSED
-            case ActionType.RESUME:
-                return Status.ACTIVE
-            case ActionType.SCALE_UP | ActionType.SCALE_DOWN | ActionType.REALLOCATE:
-                return None
+        return _NEW_STATUS.get(self.type)
 
     @property
     def current_budget(self) -> Money | None:

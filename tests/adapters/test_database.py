@@ -450,7 +450,6 @@ def test_a_file_that_is_no_database_is_said_to_be_none(tmp_path: Path, content: 
 @only_sqlite
 def test_a_damaged_database_is_said_to_be_damaged(tmp_path: Path) -> None:
     database = a_database(tmp_path)
-    record(database, *(suggested(tick) for tick in ()))
     database.close()
     path = file_of(database)
     whole = bytearray(path.read_bytes())

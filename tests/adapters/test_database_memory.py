@@ -250,6 +250,17 @@ def test_a_value_that_we_set_long_before_does_not_explain_a_new_change_to_it(
     assert found.foreign_change_at == NOON
 
 
+def test_not_even_when_it_was_taken_back_before_we_saw_it(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    read(database, an_adset(), at=NOON - hours(9))
+    carry_out(database, an_adset(), 60, at=NOON - hours(8))
+    for n in (-7, -6, -5):  # someone was quicker than our next read
+        read(database, an_adset(), at=NOON + hours(n))
+    read(database, with_budget(an_adset(), 60), at=NOON - hours(4))
+    found = memory_of(database, with_budget(an_adset(), 60))
+    assert found.foreign_change_at == NOON - hours(4)
+
+
 def test_the_activity_log_gives_the_moment_and_tells_of_what_was_changed_back(
     tmp_path: Path,
 ) -> None:

@@ -33,6 +33,7 @@ from tests.adapters.fault_server import (
     day_row,
     days_asked,
     graph_error,
+    meta,
     page,
     say,
     what,
@@ -260,6 +261,57 @@ def test_a_refused_status_filter_is_done_without() -> None:
     assert read(ad_days=ad_days).days[Level.AD][AD][TODAY].spend_micros == 10 * MICROS
 
 
+def test_a_filter_that_was_refused_once_is_not_tried_again() -> None:
+    async def question(api: MetaApi, server: FaultServer) -> list[bool]:
+        for _ in range(2):
+            await api.read_account(ACCOUNT, ReadPlan(days=0, window_days=0))
+        return ["filtering" in one.params for one in server.asked if what(one) == "ad_days"]
+
+    def ad_days(asked: Asked) -> Deed:
+        return graph_error(100) if "filtering" in asked.params else page([])
+
+    assert ask(account(ad_days=ad_days), question) == [True, False, False]
+
+
+def test_insights_that_are_refused_for_another_reason_are_not_asked_for_again() -> None:
+    async def question(api: MetaApi, server: FaultServer) -> int:
+        with pytest.raises(BadAnswer):
+            await api.read_account(ACCOUNT, ReadPlan(days=0, window_days=0))
+        return sum(what(one) == "ad_days" for one in server.asked)
+
+    assert ask(account(ad_days=[graph_error(2500)]), question) == 1
+
+
+def test_totals_and_countries_are_read_as_strictly_as_ads() -> None:
+    day = {"date_start": str(TODAY - timedelta(days=1))}
+    day["date_stop"] = day["date_start"]
+    span = {"date_start": str(TODAY - timedelta(days=7)), "date_stop": day["date_stop"]}
+    spain = {"adset_id": ADSET, "country": "ES", "spend": "1", **span}
+    refused: list[Json] = [
+        {"totals": [page([{**day, "spend": "much"}])]},
+        {"totals": [page([{**day, "spend": "1", "account_currency": "USD"}])]},
+        {"totals": [page([{**day, "spend": "1"}, {**day, "spend": "2"}])]},
+        {"countries": [page([{**spain, "spend": None}])]},
+        {"countries": [page([{**spain, "adset_id": "x"}])]},
+        {"countries": [page([spain, {**spain, "spend": "2"}])]},
+    ]
+    for parts in refused:
+        with pytest.raises(BadAnswer, match=r"totals|countries"):
+            read(**parts)
+
+
+def test_an_ad_set_whose_spend_is_not_broken_down_is_left_to_its_targeting() -> None:
+    span = {"date_start": str(TODAY - timedelta(days=7)), "date_stop": str(TODAY)}
+    span["date_stop"] = str(TODAY - timedelta(days=1))
+    rows = [{"adset_id": ADSET, "spend": "1", **span}]
+    assert read(countries=[page(rows)]).countries == {}
+
+
+def test_a_refused_breakdown_leaves_every_ad_set_to_its_targeting() -> None:
+    refusal = graph_error(100)
+    assert read(countries=[refusal]).countries == {}
+
+
 # --- entities -----------------------------------------------------------------------------------
 
 
@@ -311,6 +363,7 @@ ODD = {
     "a time without a zone": {"created_time": "2026-10-01T09:12:33"},
     "a time before all times": {"created_time": "0001-01-01T00:00:00+1400"},
     "another account": {"account_id": "2"},
+    "a status that is missing": {"status": None},
 }
 
 
@@ -374,6 +427,14 @@ def test_countries_are_known_only_when_nothing_else_names_places(
 ) -> None:
     row = adset_row(targeting={"geo_locations": places})
     assert read(adsets=[page([row])]).adsets[ADSET].countries == expected
+
+
+def test_countries_that_are_no_list_of_texts_are_odd() -> None:
+    row = adset_row("202", targeting={"geo_locations": {"countries": [{"key": "ES"}]}})
+    snapshot = read(adsets=[page([row, adset_row()])])
+    assert snapshot.skipped["202"] == (
+        "adset targeting.geo_locations.countries is not a list of countries"
+    )
 
 
 def test_bid_learning_and_schedule_are_read() -> None:
@@ -441,6 +502,19 @@ def test_configured_accounts_are_not_looked_up() -> None:
 
     assert ask(account(), question, account_ids=("act_7", "8")) == (("7", "8"), 0)
     assert ask(account(), question) == (("1",), 1)
+
+
+def test_a_list_of_accounts_with_something_else_in_it_is_refused() -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
+        with pytest.raises(BadAnswer, match="ad accounts"):
+            await api.account_ids()
+
+    ask(account(adaccounts=[page([{"account_id": "me"}])]), question)
+
+
+def test_our_own_application_is_known_only_when_configured() -> None:
+    assert meta("https://graph.facebook.com", application_id="77").application_id == "77"
+    assert meta("https://graph.facebook.com").application_id is None
 
 
 # --- rules and the activity log -----------------------------------------------------------------
@@ -529,6 +603,15 @@ def test_extra_data_that_says_nothing_leaves_the_event(extra_data: str | None) -
     log = read(plan, activities=[page([row])]).activities
     assert log is not None
     assert (log[0].old, log[0].new) == (None, None)
+
+
+@pytest.mark.parametrize("time", ["", "now", "2026-11-22T10:05:00"])
+def test_an_event_without_a_time_makes_the_log_unreadable(time: str) -> None:
+    async def question(api: MetaApi, _server: FaultServer) -> None:
+        with pytest.raises(BadAnswer, match="activity log"):
+            await api.read_activities(ACCOUNT, since=NOON)
+
+    ask(account(activities=[page([event("create_ad", {}, event_time=time)])]), question)
 
 
 def test_the_log_is_only_read_when_asked_for() -> None:

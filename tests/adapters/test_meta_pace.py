@@ -180,3 +180,12 @@ def test_a_429_without_a_body_is_metas_own_word_too() -> None:
         assert server.count(f"/{CAMPAIGN}") == 1
 
     ask(account(entity=[say(b"", 429)]), question)
+
+
+def test_a_throttle_of_an_optional_read_stops_the_whole_read() -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
+        with pytest.raises(Throttled):
+            await api.read_account(ACCOUNT, PLAN)
+        assert server.asked[-1].path.endswith("/activities")  # everything else had been read
+
+    ask(account(activities=[graph_error(4)]), question, concurrency=1)

@@ -247,6 +247,8 @@ def test_what_is_too_much_for_one_row_a_page_is_a_bad_answer() -> None:
         read(campaigns=[TOO_MUCH])
     with pytest.raises(BadAnswer, match="reduce the amount of data"):
         read(ad_days=[TOO_MUCH])
+    with pytest.raises(BadAnswer, match="reduce the amount of data"):
+        read(countries=[TOO_MUCH])
 
 
 def test_a_row_for_a_day_that_was_not_asked_for_refuses_the_read() -> None:

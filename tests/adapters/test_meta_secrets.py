@@ -129,6 +129,7 @@ def test_the_debug_log_tells_path_status_and_trace(caplog: pytest.LogCaptureFixt
         {"base_url": "http://graph.facebook.com"},
         {"base_url": "ftp://127.0.0.1"},
         {"base_url": "http://[broken"},
+        {"base_url": "https://graph.facebook.com:port"},
         {"account_ids": ["act_1", "shop"]},
         {"version": "latest"},
         {"version": "v26.0/../v1"},

@@ -3,10 +3,12 @@
 import json
 import logging
 import os
+import pty
 import pwd
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,22 +70,49 @@ def meta_auto(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[MetaAu
     logger.setLevel(level)
 
 
-def process(*arguments: str, home: Path, **environment: str) -> "subprocess.Popen[str]":
-    """Run a command as a process of its own."""
-    env = {
+def _environment(home: Path, **more: str) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "PYTHONPATH": str(ROOT),
         "META_AUTO_STATE_DIR": str(home / "state"),
-        **environment,
+        **more,
     }
+
+
+def process(*arguments: str, home: Path, **environment: str) -> "subprocess.Popen[str]":
+    """Run a command as a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "meta_autonomous", *arguments],
         cwd=home,
-        env=env,
+        env=_environment(home, **environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
     )
+
+
+def at_terminal(
+    *arguments: str, home: Path, types: str = "", **environment: str
+) -> tuple[str, int]:
+    """Run a command at a terminal of its own: what stood on it, and the exit code."""
+    ours, theirs = pty.openpty()
+    env = _environment(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8")
+    with subprocess.Popen(
+        [sys.executable, "-m", "meta_autonomous", *arguments],
+        cwd=home,
+        env=env | environment,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as ran:
+        os.close(theirs)
+        os.write(ours, types.encode())
+        shown = b""
+        with suppress(OSError):  # the terminal is gone once its last user is
+            while piece := os.read(ours, 65_536):
+                shown += piece
+    os.close(ours)
+    return shown.decode(), ran.returncode

@@ -11,8 +11,9 @@ import urllib.request
 
 import pytest
 
+from meta_autonomous.cli import demo
 from meta_autonomous.domain.action import Outcome
-from tests.cli.conftest import ME, process
+from tests.cli.conftest import ME, at_terminal, process
 
 TICK_KEYS = {
     "success", "tick_started_at", "tick_completed_at", "campaigns_evaluated", "actions_generated",
@@ -144,8 +145,10 @@ def test_quiet_is_silent_on_success(meta_auto):
     assert (done.code, done.out, done.err) == (0, "", "")
 
 
-def test_json_may_stand_before_the_command(meta_auto):
-    assert meta_auto("--json", "tick", "--dry-run").json["dry_run"] is True
+def test_json_may_stand_anywhere(meta_auto):
+    assert meta_auto("--json", "mode", "show").json["mode"] == "suggest"
+    assert meta_auto("mode", "--json", "show").json["mode"] == "suggest"
+    assert meta_auto("mode", "show", "--json").json["mode"] == "suggest"
 
 
 def test_auto_mode_executes_and_queues_the_rest(meta_auto):
@@ -238,6 +241,29 @@ def test_all_asks_first_and_nobody_is_there_to_answer(ticked):
     assert done.code == 2
     assert "--yes" in done.err
     assert _pending(ticked)
+
+
+@pytest.mark.parametrize(("answer", "is_done"), [("n", False), ("y", True)])
+def test_at_a_terminal_all_asks_once(ticked, home, answer, is_done):
+    waiting = _pending(ticked)
+    shown, code = at_terminal("suggestions", "approve", "--all", home=home, types=f"{answer}\n")
+    assert f"Approve all {len(waiting)}? [y/N]:" in shown
+    assert "─" in shown, "a terminal gets a drawn table"
+    assert ("executed" in shown) == is_done
+    assert code in ((0, 4) if is_done else (0,))
+    if not is_done:
+        assert _pending(ticked) == waiting
+
+
+def test_a_terminal_without_colour_gets_none(ticked, home):
+    shown, code = at_terminal("suggestions", "list", home=home, NO_COLOR="1")
+    assert code == 0
+    assert "\x1b[3" not in shown
+    shown, code = at_terminal("suggestions", "list", home=home)
+    assert "\x1b[" in shown
+    shown, code = at_terminal("suggestions", "list", home=home, TERM="dumb")
+    assert "\x1b" not in shown
+    assert "─" not in shown
 
 
 def test_all_with_yes_decides_everything(ticked):
@@ -493,6 +519,13 @@ def test_meta_without_a_token_is_refused(meta_auto, monkeypatch):
 # --- demo and sandbox ---------------------------------------------------------------------------
 
 
+@pytest.fixture
+def short_days(monkeypatch):
+    """One tick a day: all that a test needs, in a quarter of the time."""
+    monkeypatch.setattr(demo, "_TICKS_PER_DAY", 1)
+
+
+@pytest.mark.usefixtures("short_days")
 def test_the_demo_ignores_tokens_and_settings_and_leaves_nothing(meta_auto, home, monkeypatch):
     monkeypatch.setenv("META_ACCESS_TOKEN", "EAAsecret1234567890")
     monkeypatch.setenv("META_AUTO_PLATFORM", "meta")
@@ -501,7 +534,7 @@ def test_the_demo_ignores_tokens_and_settings_and_leaves_nothing(meta_auto, home
     assert done.code == 0, done.out + done.err
     told = done.json
     assert [day["mode"] for day in told["days"]] == ["suggest", "auto"]
-    assert [day["ticks"] for day in told["days"]] == [4, 4]
+    assert [day["ticks"] for day in told["days"]] == [1, 1]
     assert told["days"][0]["approved"] > 0
     assert told["days"][1]["actions_executed"] > 0
     assert told["ledger"]["ok"] is True
@@ -509,6 +542,7 @@ def test_the_demo_ignores_tokens_and_settings_and_leaves_nothing(meta_auto, home
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.usefixtures("short_days")
 def test_the_demo_can_be_kept_and_looked_at(meta_auto, home, monkeypatch):
     done = meta_auto("demo", "--days", "1", "--keep", "kept")
     assert done.code == 0, done.err

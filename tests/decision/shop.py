@@ -47,9 +47,7 @@ def surely_good(entity_id: str = "c1", roas: Amount = 3, **numbers: Any) -> Eval
     return an_evaluation(entity_id, roas=roas, prob_below=0.01, **numbers)
 
 
-def a_shop(
-    *entities: Entity, found: Iterable[Evaluation] = (), **changes: Any
-) -> Situation:
+def a_shop(*entities: Entity, found: Iterable[Evaluation] = (), **changes: Any) -> Situation:
     """A read of these entities with these findings, and purchases in the last 28 days."""
     held = entities or (a_campaign(), an_adset(), an_ad())
     read = changes.pop("snapshot", None) or a_snapshot(*held)

@@ -293,6 +293,8 @@ def test_below_a_closed_parent_nothing_is_done_and_the_child_is_told_why():
 def test_a_closed_child_closes_no_parent():
     situation = a_shop(a_campaign(), an_adset("s2", status="PAUSED"), an_adset(), an_ad())
     assert may_act(situation) == {"c1", "s1", "a1"}
+    gates = all_gates(situation)
+    assert with_parents(gates, situation) == gates
 
 
 def test_every_gate_is_told_also_behind_one_that_is_closed():

@@ -163,11 +163,11 @@ def expire(unit: Unit, *, now: datetime) -> int:
     """Close suggestions past their end, and approvals that no process works any more."""
     query = select(_table.c.id, _table.c.status).where(
         _table.c.platform == unit.platform,
+        _table.c.status.in_((ActionStatus.SUGGESTED, ActionStatus.APPROVED)),
         or_(
-            _table.c.status.in_((ActionStatus.SUGGESTED, ActionStatus.APPROVED))
-            & (_table.c.expires_at <= now),
-            (_table.c.status == ActionStatus.APPROVED)
-            & _table.c.expires_at.is_(None)
+            _table.c.expires_at <= now,
+            _table.c.expires_at.is_(None)
+            & (_table.c.status == ActionStatus.APPROVED)
             & (_table.c.decided_at <= now - FORGOTTEN_AFTER),
         ),
     )

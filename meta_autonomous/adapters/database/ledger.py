@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import select, text, update
@@ -144,16 +144,6 @@ class _Said(msgspec.Struct):
 _said: Final = msgspec.json.Decoder(_Said)
 
 
-class _Row(NamedTuple):
-    """One entry as it lies there. Bytes, because a damaged one may be no text any more."""
-
-    seq: Any
-    at: Any
-    event: bytes
-    body: bytes
-    hash: bytes
-
-
 def verify(unit: Unit, *, expect: str | None) -> LedgerCheck:
     """Walk the whole chain, in constant memory, up to the first entry that does not fit."""
     wanted = _Noted.of(expect)
@@ -188,17 +178,24 @@ def verify(unit: Unit, *, expect: str | None) -> LedgerCheck:
 def _walk(unit: Unit, stored: "_Noted", wanted: "_Noted") -> tuple[int, bytes, str | None]:
     """How many entries are whole, the hash of the last of them, and what ends the walk."""
     seq, previous = 0, bytes(32)
-    for row in _stream(unit):
-        fault = _fault(unit, row, seq + 1, previous)
+    for number, at, event, body, noted in _stream(unit):
+        due = seq + 1
+        digest = sha256(_PREFIX + previous + due.to_bytes(8) + body).digest()
+        is_hash = digest.hex().encode() == noted
+        if number != due:
+            return seq, previous, f"entry {due} is missing"
+        if not is_hash:
+            return seq, previous, f"entry {due} was changed: its text does not give its hash"
+        fault = _fault(unit, body, at, event)
         if fault is None and seq == stored.seq:
-            fault = f"entry {seq + 1} stands beyond the stored head, {stored.seq}"
-        if fault is None and seq + 1 == stored.seq and not stored.is_hash(row.hash):
-            fault = f"the stored head is not the hash of entry {seq + 1}"
-        if fault is None and seq + 1 == wanted.seq and not wanted.is_hash(row.hash):
-            fault = f"entry {seq + 1} is not the expected one: it was rewritten, or one before it"
+            fault = f"stands beyond the stored head, {stored.seq}"
+        if fault is None and due == stored.seq and digest.hex() != stored.hash:
+            fault = "is not the one whose hash is the stored head"
+        if fault is None and due == wanted.seq and digest.hex() != wanted.hash:
+            fault = "is not the expected one: it was rewritten, or one before it"
         if fault is not None:
-            return seq, previous, fault
-        seq, previous = seq + 1, bytes.fromhex(row.hash.decode())
+            return seq, previous, f"entry {due} {fault}"
+        seq, previous = due, digest
     if seq < stored.seq:
         return seq, previous, f"entries after {seq} are missing: {stored.seq} were written"
     if seq < wanted.seq:
@@ -220,12 +217,10 @@ class _Noted:
         noted = _EXPECT.fullmatch(expect.strip().lower())
         return None if noted is None else cls(int(noted.group(1)), noted.group(2))
 
-    def is_hash(self, found: bytes) -> bool:
-        return found == self.hash.encode()
 
-
-def _stream(unit: Unit) -> Iterator[_Row]:
-    """Every entry in order, page by page."""
+def _stream(unit: Unit) -> Iterator[tuple[Any, ...]]:
+    """Every entry in order, page by page: seq, at, event, body, hash. The texts as bytes, because
+    a damaged one may be no text any more."""
     columns = (
         "seq, CAST(at AS BLOB), CAST(event AS BLOB), CAST(body AS BLOB), CAST(hash AS BLOB)"
         if unit.is_sqlite
@@ -239,25 +234,23 @@ def _stream(unit: Unit) -> Iterator[_Row]:
     )
     last: Any = -1
     while True:
-        rows = unit.connection.exec_driver_sql(query, (unit.platform, last)).all()
-        yield from map(_Row._make, rows)
-        if len(rows) < _PAGE:
+        result = unit.connection.exec_driver_sql(query, (unit.platform, last))
+        cursor: Any = result.cursor
+        page = cursor.fetchall()
+        result.close()
+        yield from page
+        if len(page) < _PAGE:
             return
-        last = rows[-1][0]
+        last = page[-1][0]
 
 
-def _fault(unit: Unit, row: _Row, due: int, previous: bytes) -> str | None:
-    """What is wrong with an entry; None if it fits."""
-    if row.seq != due:
-        return f"entry {due} is missing"
-    digest = sha256(_PREFIX + previous + due.to_bytes(8) + row.body).hexdigest()
-    if digest.encode() != row.hash:
-        return f"entry {due} was changed: its text does not give its hash"
+def _fault(unit: Unit, body: bytes, at: Any, event: bytes) -> str | None:
+    """What is wrong with an entry whose hash is right; None if nothing is."""
     try:
-        said = _said.decode(row.body)
+        said = _said.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return f"entry {due} is not JSON"
-    at = row.at if isinstance(row.at, bytes) else to_text(row.at).encode()
-    if (said.platform, said.event.encode(), said.at.encode()) != (unit.platform, row.event, at):
-        return f"entry {due} was changed: its columns say other than its text"
+        return "is not JSON"
+    stored_at = at if isinstance(at, bytes) else to_text(at).encode()
+    if (said.platform, said.event.encode(), said.at.encode()) != (unit.platform, event, stored_at):
+        return "was changed: its columns say other than its text"
     return None

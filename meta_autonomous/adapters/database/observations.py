@@ -1,12 +1,13 @@
 """What was read of an account, and when: entities as they changed, insights as they were seen."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from operator import attrgetter
+from itertools import groupby, zip_longest
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, insert, or_, select, update
+from sqlalchemy import insert, select, update
 
 from meta_autonomous.adapters.database import accounts, creatives, texts
 from meta_autonomous.adapters.database.tables import (
@@ -22,8 +23,8 @@ from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 
 #: Two reads further apart than this leave a gap in what is known of budgets.
 GAP: Final = timedelta(hours=24)
-#: How far back restatements are looked at: the oldest age that Meta still changes, and as much.
-_RESTATED_DAYS: Final = 56
+#: How far back restatements are looked at: Meta changes nothing after 28 days.
+_RESTATED_DAYS: Final = 35
 
 _ENTITY_COLUMNS: Final = (
     "account_id",
@@ -46,7 +47,8 @@ def record(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> None:
     account_id = snapshot.account.id
     row = accounts.row_of(unit, account_id)
     known_since = _known_since(snapshot, row)
-    _record_entities(unit, snapshot, tick_id=tick_id)
+    last_read_at = row.observed_at if row is not None else None
+    _record_entities(unit, snapshot, last_read_at=last_read_at, tick_id=tick_id)
     is_baseline = row is None or row.baseline_at is None
     creatives.record(unit, snapshot, is_baseline=is_baseline, tick_id=tick_id)
     _record_activities(unit, snapshot)
@@ -85,29 +87,33 @@ def _reaches_back_to(snapshot: AccountSnapshot) -> datetime:
 
 
 def latest_entities(unit: Unit, account_id: str, *, since: datetime | None = None) -> list[Any]:
-    """The latest row of each entity and, with `since`, all that were in force after it; oldest
-    first."""
+    """The latest row of each entity; with `since`, all in force after it, oldest first."""
     table = entity_snapshots
-    in_force: ColumnElement[bool] = table.c.replaced_at.is_(None)
-    if since is not None:
-        in_force = or_(in_force, table.c.replaced_at > since)
-    query = select(table).where(
-        table.c.platform == unit.platform, table.c.account_id == account_id, in_force
+    of_account = select(table).where(
+        table.c.platform == unit.platform, table.c.account_id == account_id
     )
-    return list(unit.connection.execute(query.order_by(table.c.entity_id, table.c.valid_from)))
+    # Two queries without an order, each a search of the index: of one, SQLite makes a scan.
+    found = list(unit.connection.execute(of_account.where(table.c.replaced_at.is_(None))))
+    if since is not None:
+        found += unit.connection.execute(of_account.where(table.c.replaced_at > since))
+        found.sort(key=attrgetter("valid_from"))
+    return found
 
 
-def _record_entities(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> None:
+def _record_entities(
+    unit: Unit, snapshot: AccountSnapshot, *, last_read_at: datetime | None, tick_id: str
+) -> None:
     latest = {row.entity_id: row for row in latest_entities(unit, snapshot.account.id)}
     at = unit.at(snapshot.observed_at)
     first_known = unit.at(_reaches_back_to(snapshot))
+    read_before = unit.at(last_read_at) if last_read_at is not None else None
     new: list[tuple[Any, ...]] = []
     replaced: list[tuple[Any, ...]] = []
     for entity in snapshot.entities():
         seen = _entity_values(snapshot, entity)
         last = latest.get(entity.id)
         if last is None:
-            new.append((entity.id, at, *seen, None, first_known, tick_id))
+            new.append((entity.id, at, *seen, None, None, first_known, tick_id))
             continue
         if seen == _recorded_values(last):
             continue
@@ -118,7 +124,7 @@ def _record_entities(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> 
         since = unit.after(last_at, snapshot.observed_at)
         creative_at = unit.at(changed_at) if changed_at else None
         replaced.append((since, entity.id, last_at))
-        new.append((entity.id, since, *seen, creative_at, since, tick_id))
+        new.append((entity.id, since, *seen, read_before, creative_at, since, tick_id))
     unit.update_many(entity_snapshots, ("replaced_at",), ("entity_id", "valid_from"), replaced)
     unit.insert_many(
         entity_snapshots,
@@ -126,6 +132,7 @@ def _record_entities(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> 
             "entity_id",
             "valid_from",
             *_ENTITY_COLUMNS,
+            "changed_after",
             "creative_changed_at",
             "known_since",
             "tick_id",
@@ -358,33 +365,50 @@ def restatements(unit: Unit, account_id: str, *, today: date) -> Restatements | 
 
 
 def _restatements(unit: Unit, account_id: str, *, today: date) -> Restatements:
+    """Day by day, so that only one day's readings are in memory at a time."""
     since = today - timedelta(days=_RESTATED_DAYS)
-    table = account_reads
-    reads = {
-        row.read_on: (row.first_day, row.last_day)
-        for row in unit.connection.execute(
-            select(table).where(
-                table.c.platform == unit.platform,
-                table.c.account_id == account_id,
-                table.c.read_on >= since,
-            )
-        )
-    }
+    reads = _reads(unit, account_id, since)
+    found = Restatements()
     if len(reads) < 2:  # noqa: PLR2004 - one read has nothing to be compared with
-        return Restatements()
+        return found
     mark = "?" if unit.is_sqlite else "%s"
     rows = unit.connection.exec_driver_sql(
-        "SELECT ad_id, day, seen_on, spend_micros, value_micros, purchases, impressions "  # noqa: S608
-        f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} AND day >= {mark} "
-        "ORDER BY day, ad_id, seen_at",
-        (unit.platform, account_id, unit.on(since)),
+        "SELECT day, ad_id, seen_on, spend_micros, value_micros, purchases, impressions "  # noqa: S608
+        f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} "
+        f"AND day BETWEEN {mark} AND {mark} ORDER BY day, ad_id, seen_at",
+        (unit.platform, account_id, unit.on(since), unit.on(today)),
     )
-    days = _Days()
     cursor: Any = rows.cursor
-    readings = (
-        Reading(ad_id, days[day], days[seen_on], DayFacts(*facts))
-        for ad_id, day, seen_on, *facts in cursor
-    )
-    found = restatements_from(readings, today=today, reads=reads)
+    days = _Days()
+    for day, of_day in groupby(cursor, itemgetter(0)):
+        readings = [
+            Reading(ad_id, days[day], days[seen_on], DayFacts._make(facts))
+            for ad_id, of_ad in groupby(of_day, itemgetter(1))
+            for _, _, seen_on, *facts in _with_orders(of_ad)
+        ]
+        found = _sum(found, restatements_from(readings, today=today, reads=reads))
     rows.close()
     return found
+
+
+def _reads(unit: Unit, account_id: str, since: date) -> dict[date, tuple[date, date]]:
+    table = account_reads
+    query = select(table).where(
+        table.c.platform == unit.platform,
+        table.c.account_id == account_id,
+        table.c.read_on >= since,
+    )
+    return {row.read_on: (row.first_day, row.last_day) for row in unit.connection.execute(query)}
+
+
+def _with_orders(readings: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """One ad's day, if it ever had an order: the others say nothing, and are most."""
+    found = list(readings)
+    return found if any(reading[5] for reading in found) else []
+
+
+def _sum(one: Restatements, other: Restatements) -> Restatements:
+    return Restatements(
+        tuple(map(sum, zip_longest(one.seen, other.seen, fillvalue=0))),
+        tuple(map(sum, zip_longest(one.final, other.final, fillvalue=0))),
+    )

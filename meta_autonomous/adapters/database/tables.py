@@ -111,7 +111,22 @@ optimization_actions = Table(
     sqlite_autoincrement=True,
 )
 Index(None, *(optimization_actions.c[name] for name in ("platform", "identity")))
-Index(None, *(optimization_actions.c[name] for name in ("platform", "status", "account_id")))
+Index(
+    None,
+    *(
+        optimization_actions.c[name]
+        for name in ("platform", "status", "account_id", "last_seen_at")
+    ),
+)
+Index(None, *(optimization_actions.c[name] for name in ("platform", "account_id", "decided_at")))
+Index(None, *(optimization_actions.c[name] for name in ("platform", "executed_at")))
+_UNDOES: Final = text("undoes IS NOT NULL")
+Index(
+    "ix_optimization_actions_undoes",
+    optimization_actions.c.undoes,
+    sqlite_where=_UNDOES,
+    postgresql_where=_UNDOES,
+)
 Index(None, *(optimization_actions.c[name] for name in ("platform", "last_seen_at")))
 Index(None, *(optimization_actions.c[name] for name in ("platform", "entity_id")))
 Index(None, *(optimization_actions.c[name] for name in ("platform", "tick_id")))
@@ -219,7 +234,6 @@ meta_roas_metrics = Table(
     _may("confidence_score", Exact, "probability that the true ROAS is where the actual one is"),
     _must("details", Text, "JSON: further numbers", server_default="{}"),
     _must("digest", Bytes, "of the row: the same again is not written again"),
-    sqlite_with_rowid=False,
 )
 _LATEST: Final = text("replaced_at IS NULL")
 Index(
@@ -237,6 +251,7 @@ entity_snapshots = Table(
     _key("entity_id", Text, "campaign, ad set or ad"),
     _key("valid_from", Instant, "the read that first found it so"),
     _may("replaced_at", Instant, "the read that first found it otherwise; empty: the latest"),
+    _may("changed_after", Instant, "the read before; empty: this is the first we saw of it"),
     _must("account_id", Text, "ad account"),
     _must("level", Text, "campaign, adset, ad"),
     _must("campaign_id", Text, "the campaign it is, or is in"),
@@ -252,7 +267,6 @@ entity_snapshots = Table(
     _may("creative_changed_at", Instant, "the last change of the creative that we saw"),
     _must("known_since", Instant, "since when its budget is on record without a gap"),
     _may("tick_id", Text, "the tick that read it"),
-    sqlite_with_rowid=False,
 )
 Index(
     None,
@@ -277,15 +291,6 @@ insights_seen = Table(
     _must("impressions", Whole, "impressions"),
     sqlite_with_rowid=False,
 )
-Index(
-    "ix_insights_seen_latest",
-    insights_seen.c.platform,
-    insights_seen.c.account_id,
-    insights_seen.c.day,
-    sqlite_where=_LATEST,
-    postgresql_where=_LATEST,
-)
-
 account_reads = Table(
     "account_reads",
     metadata,

@@ -8,6 +8,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final
 
+import msgspec
+
 from meta_autonomous.adapters.database.columns import to_text
 
 #: Whole numbers beyond it are not the same in every JSON reader.
@@ -15,14 +17,28 @@ _SAFE_INTEGER: Final = 2**53
 
 
 def canonical(value: Any) -> str:
-    """Sorted keys, compact, UTF-8, no floats: the same value gives the same text everywhere."""
-    return json.dumps(
-        clean(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    """Sorted keys, compact, UTF-8, no floats: the same value gives the same text everywhere.
+
+    The text is what ``json.dumps(sort_keys=True, separators=(",", ":"), ensure_ascii=False)``
+    gives; msgspec only writes it faster.
+    """
+    return _encoder.encode(clean(value)).decode()
 
 
-def clean(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - a line per kind of value
+_encoder: Final = msgspec.json.Encoder(order="sorted")
+
+
+def clean(value: Any) -> Any:
     """Text, safe whole numbers, booleans, nothing, lists and mappings; every other as text."""
+    kind = type(value)
+    if kind is str and value.isascii():
+        return value
+    if kind is dict:
+        return {clean(str(key)): clean(item) for key, item in value.items()}
+    return _cleaned(value)
+
+
+def _cleaned(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - a line per kind of value
     match value:
         case None | bool():
             return value

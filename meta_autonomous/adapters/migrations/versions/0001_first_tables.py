@@ -185,6 +185,12 @@ def upgrade() -> None:
             nullable=True,
             comment="the read that first found it otherwise; empty: the latest",
         ),
+        sa.Column(
+            "changed_after",
+            Instant(),
+            nullable=True,
+            comment="the read before; empty: this is the first we saw of it",
+        ),
         sa.Column("account_id", sa.Text(), nullable=False, comment="ad account"),
         sa.Column("level", sa.Text(), nullable=False, comment="campaign, adset, ad"),
         sa.Column(
@@ -225,7 +231,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "platform", "entity_id", "valid_from", name=op.f("pk_entity_snapshots")
         ),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         op.f("ix_entity_snapshots_platform_account_id_replaced_at"),
@@ -315,14 +320,6 @@ def upgrade() -> None:
             "platform", "account_id", "day", "ad_id", "seen_at", name=op.f("pk_insights_seen")
         ),
         sqlite_with_rowid=False,
-    )
-    op.create_index(
-        "ix_insights_seen_latest",
-        "insights_seen",
-        ["platform", "account_id", "day"],
-        unique=False,
-        sqlite_where=sa.text("replaced_at IS NULL"),
-        postgresql_where=sa.text("replaced_at IS NULL"),
     )
     op.create_table(
         "ledger",
@@ -418,7 +415,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint(
             "platform", "entity_id", "created_at", name=op.f("pk_meta_roas_metrics")
         ),
-        sqlite_with_rowid=False,
     )
     op.create_index(
         "ix_meta_roas_metrics_latest",
@@ -560,9 +556,21 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index(
+        op.f("ix_optimization_actions_platform_account_id_decided_at"),
+        "optimization_actions",
+        ["platform", "account_id", "decided_at"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_optimization_actions_platform_entity_id"),
         "optimization_actions",
         ["platform", "entity_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_optimization_actions_platform_executed_at"),
+        "optimization_actions",
+        ["platform", "executed_at"],
         unique=False,
     )
     op.create_index(
@@ -578,9 +586,9 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(
-        op.f("ix_optimization_actions_platform_status_account_id"),
+        op.f("ix_optimization_actions_platform_status_account_id_last_seen_at"),
         "optimization_actions",
-        ["platform", "status", "account_id"],
+        ["platform", "status", "account_id", "last_seen_at"],
         unique=False,
     )
     op.create_index(
@@ -588,6 +596,14 @@ def upgrade() -> None:
         "optimization_actions",
         ["platform", "tick_id"],
         unique=False,
+    )
+    op.create_index(
+        "ix_optimization_actions_undoes",
+        "optimization_actions",
+        ["undoes"],
+        unique=False,
+        sqlite_where=sa.text("undoes IS NOT NULL"),
+        postgresql_where=sa.text("undoes IS NOT NULL"),
     )
     op.create_table(
         "policies",
