@@ -140,13 +140,12 @@ def _evaluation(
 
 
 def _of_level(snapshot: AccountSnapshot, level: Level) -> Mapping[str, Entity]:
-    match level:
-        case Level.CAMPAIGN:
-            return snapshot.campaigns
-        case Level.ADSET:
-            return snapshot.adsets
-        case Level.AD:
-            return snapshot.ads
+    by_level: Mapping[Level, Mapping[str, Entity]] = {
+        Level.CAMPAIGN: snapshot.campaigns,
+        Level.ADSET: snapshot.adsets,
+        Level.AD: snapshot.ads,
+    }
+    return by_level[level]
 
 
 def _purchases(snapshot: AccountSnapshot) -> int:

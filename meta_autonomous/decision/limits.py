@@ -173,11 +173,7 @@ class PolicyBook:
 
 def is_looser(key: str, value: Decimal, than: Decimal) -> bool:
     """Whether `value` lets more through than `than` does, for that limit."""
-    match OVERRIDABLE[key]:
-        case Looser.HIGHER:
-            return value > than
-        case Looser.LOWER:
-            return value < than
+    return value > than if OVERRIDABLE[key] is Looser.HIGHER else value < than
 
 
 def campaign_name_of(entity: Entity, campaigns: Mapping[str, Entity]) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
+from meta_autonomous.decision.limits import campaign_name_of
 from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.alerts import review_alerts
@@ -52,13 +53,18 @@ async def tick(
     report = TickReport.begin(world, tick_id=tick_id, dry_run=dry_run)
     with ExitStack() as locks:
         mine = await _take_accounts(world, accounts, report, locks)
-        now = await _trusted_now(world, report)
+        trusted = await _trusted_now(world, mine, report)
+        now = trusted or world.clock()
+        # A clock that lies must leave no trace: the records' own time would stand in its future.
+        on_record = trusted or world.store.latest_time() or now
         if not dry_run:
-            world.store.begin_tick(tick_id, at=now, mode=report.mode)
+            world.store.begin_tick(tick_id, at=on_record, mode=report.mode)
             world.store.record_policy(
-                world.system.policy_digest, world.system.policy, at=now, who=world.actor.name
+                world.system.policy_digest, world.system.policy, at=on_record, who=world.actor.name
             )
             await _settle_doubts(world, mine, report, now)
+            if trusted is not None:
+                world.store.expire(now=trusted)
         if report.is_running:
             observed = await _observe_all(world, mine, report, now)
             plan = _decide(world, observed, report, now)
@@ -70,7 +76,7 @@ async def tick(
                 )
         report.complete()
         if not dry_run:
-            await _finish(world, report, now)
+            await _finish(world, report, on_record)
     return report
 
 
@@ -102,22 +108,26 @@ async def _take_accounts(
     return tuple(mine)
 
 
-async def _trusted_now(world: World, report: TickReport) -> datetime:
+async def _trusted_now(
+    world: World, accounts: Sequence[str], report: TickReport
+) -> datetime | None:
     """The platform's clock. Without one that can be trusted the tick reads and reports only."""
     try:
         now = await world.platform.trusted_now()
     except BadAnswer as problem:
         report.clock_is_off(problem.message)
-        return world.clock()
+        return None
     except PlatformError as problem:
-        report.fail(None, problem)
-        return world.clock()
+        for account_id in accounts:
+            _leave(world, account_id, report, problem)
+        return None
     latest = world.store.latest_time()
     if latest is not None and (latest - now).total_seconds() > 120:  # noqa: PLR2004 - contract 7
         report.clock_is_off(
             f"The trusted clock says {now:%Y-%m-%d %H:%M:%S} UTC, yet the ledger's last entry is "
             f"of {latest:%Y-%m-%d %H:%M:%S} UTC."
         )
+        return None
     return now
 
 
@@ -126,6 +136,8 @@ async def _settle_doubts(
 ) -> None:
     """Reads only: what an earlier tick left in doubt is settled before anything is decided."""
     for account_id in accounts:
+        if _blocked_until(world, account_id, now) is not None:
+            continue  # not even for this: Meta asked to wait, and nothing is sent there anyway
         try:
             settled = await reconcile(world, account_id)
         except PlatformError as problem:
@@ -134,7 +146,12 @@ async def _settle_doubts(
         report.note_settled(settled)
         if settled.writes_blocked:
             report.hold_writes(account_id, "too many writes in doubt")
-    world.store.expire(now=now)
+
+
+def _blocked_until(world: World, account_id: str, now: datetime) -> datetime | None:
+    """Until when Meta asked to be left alone, as an earlier tick heard it."""
+    until = world.store.account(account_id).blocked_until
+    return until if until is not None and until > now else None
 
 
 async def _observe_all(
@@ -144,12 +161,10 @@ async def _observe_all(
     limit = world.system.interval_seconds * _READ_SHARE
 
     async def one(account_id: str) -> tuple[str, Observed] | None:
-        blocked_until = world.store.account(account_id).blocked_until
+        until = _blocked_until(world, account_id, now)
         try:
-            if blocked_until is not None and blocked_until > now:
-                raise Throttled(
-                    f"Meta asked to wait until {blocked_until:%H:%M} UTC.", until=blocked_until
-                )
+            if until is not None:
+                raise Throttled(f"Meta asked to wait until {until:%H:%M} UTC.", until=until)
             async with asyncio.timeout(limit):
                 return account_id, await observe(world, account_id, now=now)
         except TimeoutError:
@@ -163,7 +178,7 @@ async def _observe_all(
     observed = dict(pair for pair in done if pair is not None)
     for account_id, seen in observed.items():
         report.account_was_read(seen.situation)
-        if not report.dry_run:
+        if not (report.dry_run or report.is_read_only):
             record_account(world, seen.situation, tick_id=report.tick_id)
         for entity_id, oddity in seen.situation.snapshot.skipped.items():
             report.errors.append(f"account {account_id}: {entity_id} skipped: {oddity}")
@@ -261,11 +276,18 @@ async def _execute(
         decision.action,
         who=WORKER,
         extra_usd=extra,
-        headroom_usd=world.book.limits.max_daily_spend_usd - plan.totals.projected_usd,
+        headroom_usd=_cap_for(world, decision, report) - plan.totals.projected_usd,
         stop_requested=stop_requested,
     )
     report.note_execution(decision, done)
     return Handled(done.outcome, done.message)
+
+
+def _cap_for(world: World, decision: Decision, report: TickReport) -> Decimal:
+    """The daily cap in force for the action's campaign."""
+    campaigns = report.situations[decision.account_id].snapshot.campaigns
+    name = campaign_name_of(decision.action.entity, campaigns)
+    return world.book.limits_for(decision.account_id, name).max_daily_spend_usd
 
 
 async def _finish(world: World, report: TickReport, now: datetime) -> None:

@@ -56,7 +56,7 @@ def record_plan(
         stored = world.store.record_decisions(
             account_id,
             [_new_action(plan.decisions[n], seen.situation) for n in mine],
-            _traces(plan, seen.situation),
+            _traces(plan, seen.situation, world.book.limits),
             _metrics(seen.situation, world.book.limits),
             tick_id=tick_id,
             at=at,
@@ -82,41 +82,49 @@ def _new_action(decision: Decision, situation: Situation) -> NewAction:
     )
 
 
-def _traces(plan: Plan, situation: Situation) -> Iterator[Trace]:
+def _traces(plan: Plan, situation: Situation, limits: Limits) -> Iterator[Trace]:
     decided = {
         entity_id: decision
         for decision in plan.decisions
         for entity_id in decision.action.entity_ids
     }
     for entity in situation.snapshot.entities():
-        decision = decided.get(entity.id)
         gates = plan.gates.get(entity.id, ())
-        if decision is not None:
-            gates = (*gates, *decision.verdicts)
-        yield _trace(entity, gates, decision, situation, plan)
+        decision = decided.get(entity.id)
+        yield Trace(
+            entity_id=entity.id,
+            level=entity.level,
+            name=entity.name,
+            campaign_id=entity.campaign_id,
+            evidence=_summary(entity, situation, limits),
+            was_evaluated=entity.id in plan.evaluated,
+            **(_of_nothing(gates) if decision is None else _of_decision(gates, decision)),
+        )
 
 
-def _trace(
-    entity: Entity, gates: Verdicts, decision: Decision | None, situation: Situation, plan: Plan
-) -> Trace:
-    stopping = [gate for gate in gates if binding(gate)]
-    waits = [gate.eligible_at for gate in stopping if gate.eligible_at is not None]
-    word = "none" if decision is None else f"{decision.action.type}: {decision.outcome}"
-    return Trace(
-        entity_id=entity.id,
-        level=entity.level,
-        name=entity.name,
-        campaign_id=entity.campaign_id,
-        decision=word,
-        first_binding=stopping[0].rule if stopping else None,
-        eligible_again_at=max(waits) if waits else None,
-        gates=gates,
-        evidence=_summary(entity, situation),
-        was_evaluated=entity.id in plan.evaluated,
-    )
+def _of_nothing(gates: Verdicts) -> dict[str, Any]:
+    """Nothing was wanted: the gates say why."""
+    return {"decision": "none", "gates": gates, **_binding(gates)}
 
 
-def _summary(entity: Entity, situation: Situation) -> dict[str, Any]:
+def _of_decision(gates: Verdicts, decision: Decision) -> dict[str, Any]:
+    """The numbers asked for an action, and the rules judged it: what binds it, if anything does,
+    is one of theirs. The gates that another wish of the same entity met stay in the list."""
+    told = (*gates, *(verdict for verdict in decision.verdicts if verdict not in gates))
+    word = f"{decision.action.type}: {decision.outcome}"
+    return {"decision": word, "gates": told, **_binding(decision.verdicts)}
+
+
+def _binding(verdicts: Verdicts) -> dict[str, Any]:
+    stopping = [verdict for verdict in verdicts if binding(verdict)]
+    waits = [verdict.eligible_at for verdict in stopping if verdict.eligible_at is not None]
+    return {
+        "first_binding": stopping[0].rule if stopping else None,
+        "eligible_again_at": max(waits) if waits else None,
+    }
+
+
+def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, Any]:
     """The few numbers that say how the entity stands, for lists."""
     evaluation = situation.evaluation(entity)
     daily = entity.budget.daily(situation.snapshot.observed_at) if entity.budget else None
@@ -131,6 +139,7 @@ def _summary(entity: Entity, situation: Situation) -> dict[str, Any]:
         "purchases": 0 if evaluation is None else evaluation.facts.purchases,
         "roas": None if evaluation is None else number(evaluation.roas),
         "expected_roas": None if evaluation is None else number(evaluation.expected_roas),
+        "confidence": None if evaluation is None else number(_confidence(evaluation, limits)),
     }
 
 

@@ -82,7 +82,7 @@ class StatusReport:
         }
 
     def today(self) -> dict[str, Any]:
-        """The ticks of today added up, with each count's share of what was generated."""
+        """The ticks of today added up, with each count's share (a fraction) of what was generated."""
         outcomes: Counter[str] = Counter()
         evaluated = 0
         for tick in self.ticks_today:
@@ -91,7 +91,7 @@ class StatusReport:
         counts = counts_of(outcomes)
         generated = counts["actions_generated"]
         shares = {
-            f"{name}_pct": round(100 * count / generated, 1) if generated else 0.0
+            f"{name}_pct": round(count / generated, 4) if generated else 0.0
             for name, count in counts.items()
             if name != "actions_generated"
         }

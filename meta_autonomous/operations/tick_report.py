@@ -120,22 +120,19 @@ class TickReport:
 
     # what happens to accounts
 
-    def fail(self, account_id: str | None, problem: PlatformError) -> None:
+    def fail(self, account_id: str, problem: PlatformError) -> None:
         remedy = f" {problem.remedy}" if problem.remedy else ""
-        where = f"account {account_id}: " if account_id else ""
-        text = f"{where}{problem.message}{remedy}"
+        text = f"account {account_id}: {problem.message}{remedy}"
         if text not in self.errors:
             self.errors.append(text)
-        targets = [account_id] if account_id else list(self.accounts)
-        for target in targets:
-            state = self.accounts[target]
-            state.error, state.code = problem.message, problem.code
-            if isinstance(problem, Throttled):
-                state.state, state.blocked_until = "throttled", problem.until
-            else:
-                state.state = "failed"
-            if isinstance(problem, AuthFailed):
-                self.auth_failures[target] = problem.message
+        state = self.accounts[account_id]
+        state.error, state.code = problem.message, problem.code
+        if isinstance(problem, Throttled):
+            state.state, state.blocked_until = "throttled", problem.until
+        else:
+            state.state = "failed"
+        if isinstance(problem, AuthFailed):
+            self.auth_failures[account_id] = problem.message
 
     def clock_is_off(self, why: str) -> None:
         self.is_read_only = True
@@ -216,9 +213,10 @@ class TickReport:
         failed = "failed" in states or self.outcomes["failed"] or self.outcomes["in_doubt"]
         if failed or self.is_read_only:
             return EXIT_PARTLY
-        if states and all(state in ("throttled", "locked") for state in states):
+        nothing_worked = not self.situations and self.is_running
+        if states and nothing_worked and all(s in ("throttled", "locked") for s in states):
             return EXIT_LATER
-        return EXIT_PARTLY if not states and self.errors else EXIT_DONE
+        return EXIT_DONE
 
     def to_json(self) -> dict[str, Any]:
         """The contract's tick JSON."""

@@ -6,7 +6,9 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,6 +96,20 @@ def test_a_lock_is_not_got_twice_in_one_process_either(tmp_path: Path) -> None:
     assert is_free(database)
 
 
+def test_the_locks_of_many_accounts_are_held_at_once(tmp_path: Path) -> None:
+    database, other = a_database(tmp_path), opened(tmp_path)
+    with ExitStack() as stack:
+        for n in range(40):
+            assert stack.enter_context(database.account_lock(str(n)))
+        with database.account_lock("40") as is_got:
+            assert is_got
+            assert not is_free(other, "40")
+        assert is_free(other, "40")
+        assert not is_free(other, "7")
+        assert database.runtime().is_started
+    assert is_free(other, "7")
+
+
 def test_a_lock_is_released_by_an_error(tmp_path: Path) -> None:
     database = a_database(tmp_path)
 
@@ -153,9 +169,12 @@ def test_a_lost_session_can_not_commit_an_intent(tmp_path: Path) -> None:
     (action_id,) = record(database, granted())
     with database.account_lock("1001") as is_got:
         assert is_got
-        session = database._sessions["1001"].connection.driver_connection
+        assert database._session_locks is not None
+        session = database._session_locks.session_of("meta-1001")
+        assert session is not None
+        driver: Any = session.connection.driver_connection
         with other._reading() as unit:
-            pid = session.info.backend_pid  # type: ignore[union-attr]
+            pid = driver.info.backend_pid
             unit.connection.exec_driver_sql(f"SELECT pg_terminate_backend({pid})")
         time.sleep(0.2)
         with pytest.raises(StoreUnavailable):

@@ -23,7 +23,7 @@ from meta_autonomous.decision.decide import Decision, amount_usd, judge_action, 
 from meta_autonomous.decision.limits import Limits, Override, PolicyBook, Scope
 from meta_autonomous.decision.safety_spend import daily_spend_totals
 from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome, Route
-from meta_autonomous.domain.entities import Budget, BudgetKind, Entity
+from meta_autonomous.domain.entities import Budget, BudgetKind, Entity, Level
 from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.domain.verdict import Effect, Ruling
 from tests.builders import (
@@ -402,9 +402,7 @@ def good_spend(situation: Situation, amount: int) -> Situation:
     """The same shop with so much spend a day beside it that nobody complains of."""
     snapshot = situation.snapshot
     days = {level: dict(found) for level, found in snapshot.days.items()}
-    for level in days:
-        if "c1" in days[level]:
-            days[level]["gone"] = days_like(a_day(amount, 3))
+    days[Level.CAMPAIGN]["gone"] = days_like(a_day(amount, 3))
     return replace(situation, snapshot=replace(snapshot, days=days))
 
 
@@ -1049,6 +1047,8 @@ def accounts(draw: st.DrawFn, account_id: str = "1001") -> Situation:
     found = [draw(evaluations(entity.id)) for entity in entities]
     snapshot = a_snapshot(*entities, account=an_account(account_id))
     memory = {entity.id: draw(MEMORIES) for entity in entities}
+    offered = draw(st.sampled_from(entities)).id
+    memory[offered] = pending(ActionType.PAUSE, offered)
     return a_shop(
         snapshot=snapshot,
         found=[one for one in found if one is not None],

@@ -8,15 +8,16 @@ import fcntl
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, func, select
 
-from meta_autonomous.adapters.database.engine import unavailable
+from meta_autonomous.adapters.database.engine import expected_errors, unavailable
+from meta_autonomous.ports import StoreUnavailable
 
 _POLL_SECONDS: Final = 0.05
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
@@ -46,27 +47,57 @@ def _flock(handle: int) -> bool:
     return True
 
 
-@contextmanager
-def session_lock(engine: Engine, name: str, *, wait_seconds: float) -> Iterator[Connection | None]:
-    """Yields the session that holds the advisory lock, or None."""
-    key = int.from_bytes(
-        blake2b(f"meta-auto {name}".encode(), digest_size=8).digest(), signed=True
-    )
-    with engine.connect() as connection:
+class SessionLocks:
+    """Advisory locks of one PostgreSQL session, which lives as long as one of them is held."""
 
-        def take() -> bool:
-            # A transaction ends here: a session's lock outlives it, and none stays open.
-            with connection.begin():
-                return bool(connection.execute(select(func.pg_try_advisory_lock(key))).scalar())
+    def __init__(self, engine: Engine, where: str) -> None:
+        self._engine = engine
+        self._where = where
+        self._held: set[str] = set()
+        self._session: Connection | None = None
 
-        if not _until(take, wait_seconds):
-            yield None
+    def session_of(self, name: str) -> Connection | None:
+        """The session that holds a lock of ours."""
+        return self._session if name in self._held else None
+
+    @contextmanager
+    def lock(self, name: str, *, wait_seconds: float) -> Iterator[bool]:
+        """Yields whether the lock was got."""
+        if name in self._held:  # a session gets its own lock again, which would be two holders
+            yield False
             return
+        if self._session is None:
+            with expected_errors(self._where):
+                self._session = self._engine.connect()
+        session = self._session
         try:
-            yield connection
+            is_got = _until(
+                lambda: self._call(session, func.pg_try_advisory_lock, name), wait_seconds
+            )
+            if is_got:
+                self._held.add(name)
+            yield is_got
         finally:
-            # The session ends, and the lock with it, even when the server is gone already.
-            connection.invalidate()
+            self._release(session, name)
+
+    def _release(self, session: Connection, name: str) -> None:
+        if name in self._held:
+            self._held.remove(name)
+            if self._held:
+                with suppress(StoreUnavailable):  # a session that is lost holds nothing
+                    self._call(session, func.pg_advisory_unlock, name)
+        if not self._held and self._session is not None:
+            # The session ends, and its locks with it, even when the server is gone already.
+            self._session.invalidate()
+            self._session.close()
+            self._session = None
+
+    def _call(self, session: Connection, function: Any, name: str) -> bool:
+        """In a transaction that ends at once: a session's lock outlives it, and none stays."""
+        digest = blake2b(f"meta-auto {name}".encode(), digest_size=8).digest()
+        query = select(function(int.from_bytes(digest, signed=True)))
+        with expected_errors(self._where), session.begin():
+            return bool(session.execute(query).scalar())
 
 
 def _until(take: Callable[[], bool], wait_seconds: float) -> bool:

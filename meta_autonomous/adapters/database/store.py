@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from meta_autonomous.adapters.database import (
     accounts,
@@ -70,7 +70,7 @@ class Database:
         self._platform = platform
         self._read_only = read_only
         self._opened: Engine | None = None
-        self._sessions: dict[str, Connection] = {}  # by account: PostgreSQL's lock holders
+        self._session_locks: locks.SessionLocks | None = None  # PostgreSQL's
 
     @classmethod
     def in_memory(cls, platform: str) -> Self:
@@ -212,7 +212,8 @@ class Database:
     @contextmanager
     def _writing_under_lock(self, account_id: str) -> Iterator[Unit]:
         """On the session that holds the account's lock, where there is one."""
-        session = self._sessions.get(account_id)
+        held = self._session_locks
+        session = held.session_of(self._lock_name(account_id)) if held is not None else None
         if session is None:
             with self._writing() as unit:
                 yield unit
@@ -493,7 +494,7 @@ class Database:
 
     @contextmanager
     def _locked(self, account_id: str, wait_seconds: float) -> Iterator[bool]:
-        name = f"{self._platform}-{account_id}"
+        name = self._lock_name(account_id)
         path = self._site.path
         if self._read_only or (path is None and self._site.is_sqlite):
             yield True  # it writes nothing, or nobody else can see the database
@@ -502,12 +503,10 @@ class Database:
             with locks.file_lock(folder, name, wait_seconds=wait_seconds) as is_got:
                 yield is_got
         else:
-            with locks.session_lock(self._engine, name, wait_seconds=wait_seconds) as session:
-                if session is None:
-                    yield False
-                    return
-                self._sessions[account_id] = session
-                try:
-                    yield True
-                finally:
-                    del self._sessions[account_id]
+            if self._session_locks is None:
+                self._session_locks = locks.SessionLocks(self._engine, self.location)
+            with self._session_locks.lock(name, wait_seconds=wait_seconds) as is_got:
+                yield is_got
+
+    def _lock_name(self, account_id: str) -> str:
+        return f"{self._platform}-{account_id}"
