@@ -76,9 +76,9 @@ def open_store(loaded: LoadedSettings, *, create: bool = False) -> Iterator[Stor
 
 def clock_for(loaded: LoadedSettings) -> Clock:
     """The clock of "now": this machine's, or on the sandbox its own, which stands still."""
-    if loaded.system().platform != SANDBOX or not _sandbox_file(loaded).exists():
+    if loaded.system().platform != SANDBOX:
         return wall_clock
-    return _open_sandbox(loaded, dry_run=False).now
+    return _open_sandbox(loaded, dry_run=True).now
 
 
 @contextmanager
@@ -204,11 +204,7 @@ class OptimizationService:
 def _loaded(url: str | None, settings: AutonomousSettings | None) -> LoadedSettings:
     """The given settings as if said on the command line."""
     chosen = settings or AutonomousSettings()
-    said = {
-        name: value
-        for name, value in chosen
-        if name != "meta_auto_fx" and value is not None
-    }
+    said = {name: value for name, value in chosen if name != "meta_auto_fx" and value is not None}
     said |= {f"meta_auto_fx_{code.lower()}": rate for code, rate in chosen.meta_auto_fx.items()}
     if url is not None:
         said["meta_auto_database_url"] = url

@@ -1,19 +1,24 @@
 """`actions`: what was decided, executed, failed, blocked."""
 
-from typing import Annotated
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meta_autonomous.cli.answers import answer
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.statuses import SINCE_HELP, STATUS_HELP, since, statuses
+from meta_autonomous.cli.usage import WrongUsage
+
+if TYPE_CHECKING:
+    from meta_autonomous.config import LoadedSettings
+    from meta_autonomous.operations.by_person import Handled
+    from meta_autonomous.ports import Actor
 
 app = group("The history of what was decided and done.")
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `list` a word of its own while it is the only command of the group."""
 
 
 @app.command("list")
@@ -46,3 +51,81 @@ def list_actions(
         [render.action_json(record, platform=platform) for record in records],
         lambda: render.actions_document(records, platform=platform),
     )
+
+
+@app.command()
+def undo(
+    context: typer.Context,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
+    *,
+    tick: Annotated[
+        str | None, typer.Option("--tick", metavar="ID", help="All that this tick executed.")
+    ] = None,
+    from_time: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help=SINCE_HELP)
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Put back exactly what an executed action replaced.
+
+    Only if the present value is still ours; caps and Meta's own limits still bind.
+    """
+    session = Session.of(context, as_json=as_json)
+    if sum((bool(ids), tick is not None, from_time is not None)) != 1:
+        raise WrongUsage("Give the IDs of actions, or --tick, or --since: one of them.")
+    loaded = session.settings()
+    actor = session.permit(loaded, Role.MANAGER)
+    begins = since(from_time, lambda: reading_time(loaded))
+    handled = asyncio.run(_undo(loaded, actor, ids, tick_id=tick, begins=begins))
+    return answer(session, handled, platform=loaded.system().platform)
+
+
+async def _undo(
+    loaded: "LoadedSettings",
+    actor: "Actor",
+    ids: Sequence[int] | None,
+    *,
+    tick_id: str | None,
+    begins: datetime | None,
+) -> "Sequence[Handled]":
+    from meta_autonomous.bootstrap import open_world
+    from meta_autonomous.operations.undo import undo as undo_all
+    from meta_autonomous.operations.undo import undoable
+
+    async with open_world(loaded, actor=actor, purpose="act") as world:
+        chosen = ids or undoable(world.store, tick_id=tick_id, since=begins)
+        return await undo_all(world, chosen)
+
+
+@app.command()
+def resolve(
+    context: typer.Context,
+    action: Annotated[int, typer.Argument(metavar="ID")],
+    *,
+    applied: Annotated[
+        bool | None,
+        typer.Option("--applied/--not-applied", help="Whether the change took effect at Meta."),
+    ] = None,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="How you know.")] = "",
+    as_json: AsJson = False,
+) -> int:
+    """Settle by hand an in-doubt action that reading back could not settle."""
+    session = Session.of(context, as_json=as_json)
+    if applied is None:
+        raise WrongUsage("Say --applied or --not-applied: look at the entity in Ads Manager.")
+    if not reason.strip():
+        raise WrongUsage("Say with --reason how you know; it goes into the audit trail.")
+    loaded = session.settings()
+    actor = session.permit(loaded, Role.ADMIN)
+    handled = asyncio.run(_resolve(loaded, actor, action, applied=applied, reason=reason))
+    return answer(session, [handled], platform=loaded.system().platform)
+
+
+async def _resolve(
+    loaded: "LoadedSettings", actor: "Actor", action: int, *, applied: bool, reason: str
+) -> "Handled":
+    from meta_autonomous.bootstrap import open_world
+    from meta_autonomous.operations.resolve import resolve as resolve_one
+
+    async with open_world(loaded, actor=actor, purpose="act") as world:
+        return await resolve_one(world, action, applied=applied, reason=reason)

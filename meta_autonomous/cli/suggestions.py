@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meta_autonomous.cli.answers import answer
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.statuses import STATUS_HELP, statuses
@@ -105,7 +106,7 @@ def approve(
     import asyncio
 
     handled = asyncio.run(_approve(loaded, actor, chosen, amount)) if chosen else []
-    return _answer(session, handled, platform=loaded.system().platform)
+    return answer(session, handled, platform=loaded.system().platform)
 
 
 @app.command()
@@ -130,7 +131,7 @@ def reject(
     import asyncio
 
     handled = asyncio.run(_reject(loaded, actor, chosen, reason))
-    return _answer(session, handled, platform=loaded.system().platform)
+    return answer(session, handled, platform=loaded.system().platform)
 
 
 async def _reject(
@@ -175,17 +176,6 @@ def _all_pending(session: Session, *, yes: bool) -> list[int]:
             output.complain("Nothing was done.")
             raise typer.Exit
     return [record.id for record in records]
-
-
-def _answer(session: Session, handled: "Sequence[Handled]", *, platform: str) -> int:
-    from meta_autonomous.operations.by_person import exit_code_of
-    from meta_autonomous.render import actions as render
-
-    return session.present(
-        [render.handled_json(result, platform=platform) for result in handled],
-        lambda: render.handled_document(handled, platform=platform),
-        code=exit_code_of(handled),
-    )
 
 
 def _one_choice(ids: Sequence[int] | None, *, everything: bool) -> None:

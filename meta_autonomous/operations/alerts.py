@@ -1,19 +1,28 @@
 """What people must hear of: raised once, cleared once (contract section 9)."""
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 
-from meta_autonomous.domain.action import Outcome
+from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
+from meta_autonomous.domain.verdict import Ruling
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import WORKER, AlertRecord
+from meta_autonomous.ports import WORKER, ActionRecord, AlertRecord
 
 NEAR_CAP: Final = Decimal("0.90")
 FAILING_SHARE: Final = Decimal("0.10")
 FAILING_AT_LEAST: Final = 5
+BLOCKED_SHARE: Final = Decimal("0.50")
+BLOCKED_AT_LEAST: Final = 10
+A_DAY: Final = timedelta(hours=24)
 HARD_STOP_STANDS: Final = timedelta(hours=24)
+
+_TRIED: Final = frozenset({ActionStatus.EXECUTED, ActionStatus.UNDONE, ActionStatus.FAILED})
+#: Blocked by these alone, an action only waits.
+_WAITS: Final = frozenset({"safety.cooldown", "safety.embargo"})
 
 
 class AlertMaker(Protocol):
@@ -31,6 +40,7 @@ _REVIEWED: Final = (
     "spend_near_cap",
     "spend_over_cap",
     "actions_failing",
+    "actions_blocked",
 )
 
 
@@ -41,18 +51,30 @@ def review_alerts(world: World, report: TickReport, *, now: datetime) -> None:
         alert for alert in present.values() if world.store.raise_alert(alert, who=WORKER)
     )
     for alert in world.store.open_alerts():
-        if alert.key not in present and _is_over(alert, report, now):
+        if alert.key not in present and _is_over(alert, report, world, now):
             world.store.clear_alert(alert.key, at=now, who=WORKER)
     report.alerts = world.store.open_alerts()
 
 
-def _is_over(alert: AlertRecord, report: TickReport, now: datetime) -> bool:
+def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime) -> bool:
     if alert.key.startswith("hard_stop:"):
-        return now - alert.raised_at >= HARD_STOP_STANDS
+        return (
+            alert.acknowledged_by is not None
+            or now - alert.raised_at >= HARD_STOP_STANDS
+            or _was_undone(alert, world)
+        )
     if not alert.key.startswith(_REVIEWED):
         return False
     account_id = alert.key.partition(":")[2]
-    return not account_id or account_id in report.situations
+    # Of what was not looked at nothing is known, so it is not over.
+    return account_id in report.situations if account_id else bool(report.situations)
+
+
+def _was_undone(alert: AlertRecord, world: World) -> bool:
+    undone = world.store.actions(
+        statuses=[ActionStatus.UNDONE], entity_id=alert.entity_id, since=alert.raised_at
+    )
+    return any(record.type is ActionType.PAUSE for record in undone)
 
 
 def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[AlertRecord]:
@@ -82,7 +104,9 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
                 "Nothing is executed automatically until it recovers.",
             )
     yield from _of_actions(report, alert_of=alert)
-    yield from _of_spend(report, world, alert_of=alert)
+    if report.situations:
+        yield from _of_the_day(world, now, alert_of=alert)
+        yield from _of_spend(report, world, alert_of=alert)
 
 
 def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
@@ -112,12 +136,33 @@ def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRe
                 f"Ad account {decision.account_id}: automatic pauses would cover more than half "
                 "of its spend. The rest waits for a person.",
             )
-    attempts = report.outcomes["executed"] + report.outcomes["failed"]
-    failed = report.outcomes["failed"]
-    if attempts >= FAILING_AT_LEAST and failed > attempts * FAILING_SHARE:
+
+
+def _of_the_day(world: World, now: datetime, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
+    """Shares of what was tried, and of what was wanted, within 24 hours."""
+    records = world.store.actions(since=now - A_DAY)
+    tried = [r for r in records if r.status in _TRIED]
+    failed = [r for r in tried if r.status is ActionStatus.FAILED]
+    if len(tried) >= FAILING_AT_LEAST and len(failed) > len(tried) * FAILING_SHARE:
         yield alert_of(
-            "actions_failing", "warning", f"{failed} of {attempts} actions failed in this tick."
+            "actions_failing",
+            "warning",
+            f"{len(failed)} of {len(tried)} actions that were tried in 24 hours failed.",
         )
+    blocked = [r for r in records if r.status is ActionStatus.BLOCKED and _is_more_than_a_wait(r)]
+    if len(records) >= BLOCKED_AT_LEAST and len(blocked) > len(records) * BLOCKED_SHARE:
+        reasons = Counter(record.reason for record in blocked)
+        yield alert_of(
+            "actions_blocked",
+            "warning",
+            f"{len(blocked)} of {len(records)} actions of 24 hours were blocked, most of them by "
+            f"this: {reasons.most_common(1)[0][0]}",
+        )
+
+
+def _is_more_than_a_wait(record: ActionRecord) -> bool:
+    blocking = {v["rule"] for v in record.verdicts if v["outcome"] == Ruling.BLOCK}
+    return bool(blocking - _WAITS)
 
 
 def _of_spend(report: TickReport, world: World, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:

@@ -82,7 +82,7 @@ class StatusReport:
         }
 
     def today(self) -> dict[str, Any]:
-        """The ticks of today added up, with each count's share (a fraction) of what was generated."""
+        """The ticks of today added up, with each count's share of what was generated."""
         outcomes: Counter[str] = Counter()
         evaluated = 0
         for tick in self.ticks_today:
