@@ -1,6 +1,5 @@
 """`actions`: what was decided, executed, failed, blocked."""
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -56,7 +55,9 @@ def list_actions(
 @app.command()
 def undo(
     context: typer.Context,
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...")] = None,
+    ids: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Executed actions.")
+    ] = None,
     *,
     tick: Annotated[
         str | None, typer.Option("--tick", metavar="ID", help="All that this tick executed.")
@@ -76,6 +77,8 @@ def undo(
     loaded = session.settings()
     actor = session.permit(loaded, Role.MANAGER)
     begins = since(from_time, lambda: reading_time(loaded))
+    import asyncio
+
     handled = asyncio.run(_undo(loaded, actor, ids, tick_id=tick, begins=begins))
     return answer(session, handled, platform=loaded.system().platform)
 
@@ -100,7 +103,7 @@ async def _undo(
 @app.command()
 def resolve(
     context: typer.Context,
-    action: Annotated[int, typer.Argument(metavar="ID")],
+    action: Annotated[int, typer.Argument(metavar="ID", help="An action in doubt.")],
     *,
     applied: Annotated[
         bool | None,
@@ -109,7 +112,7 @@ def resolve(
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="How you know.")] = "",
     as_json: AsJson = False,
 ) -> int:
-    """Settle by hand an in-doubt action that reading back could not settle."""
+    """Settle by hand what reading back could not settle."""
     session = Session.of(context, as_json=as_json)
     if applied is None:
         raise WrongUsage("Say --applied or --not-applied: look at the entity in Ads Manager.")
@@ -117,6 +120,8 @@ def resolve(
         raise WrongUsage("Say with --reason how you know; it goes into the audit trail.")
     loaded = session.settings()
     actor = session.permit(loaded, Role.ADMIN)
+    import asyncio
+
     handled = asyncio.run(_resolve(loaded, actor, action, applied=applied, reason=reason))
     return answer(session, [handled], platform=loaded.system().platform)
 

@@ -5,7 +5,7 @@ Amounts are decimal text in the account's major units; ratios and probabilities 
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from meta_autonomous.decision.decide import Decision
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg
@@ -83,6 +83,10 @@ def base_shape(action: Action) -> dict[str, Any]:
     """What each entity of an action held when it was decided: what an approval must find again."""
     entities = [leg.entity for leg in action.legs] or [action.entity]
     return {entity.id: standing(entity) for entity in entities}
+
+
+#: The keys of `standing`.
+STANDING: Final = ("level", "status", "budget_kind", "budget_minor")
 
 
 def standing(entity: Entity) -> dict[str, Any]:

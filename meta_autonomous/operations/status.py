@@ -1,6 +1,7 @@
 """How the system stands: the dashboard's numbers, from the database alone."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -110,19 +111,28 @@ def status(store: Store, system: System, book: PolicyBook, *, now: datetime) -> 
     runtime = store.runtime()
     last = store.last_tick()
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    ticks_today = store.ticks_since(midnight)
     return StatusReport(
         system=system,
         mode=runtime.mode or system.mode,
         is_started=runtime.is_started,
         now=now,
         last_tick_at=_when(last),
-        ticks_today=store.ticks_since(midnight),
+        ticks_today=ticks_today,
         alerts=store.open_alerts(),
         pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
         in_doubt=len(store.open_attempts()),
-        spent_usd=Decimal(str((last or {}).get("spend_today_usd", "0"))),
+        spent_usd=_spent(ticks_today),
         book=book,
     )
+
+
+def _spent(ticks_today: Sequence[Json]) -> Decimal:
+    """What today's latest tick that read an account knew; a stopped one knows nothing."""
+    for tick in reversed(ticks_today):
+        if any(account.get("spend_today") is not None for account in tick.get("accounts", ())):
+            return Decimal(str(tick.get("spend_today_usd", "0")))
+    return Decimal(0)
 
 
 def _when(tick: Json | None) -> datetime | None:

@@ -5,7 +5,8 @@ as an automatic action. The fresh read must find every entity as the decision fo
 not, the suggestion is superseded, never adjusted.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,12 +17,15 @@ from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
     ActionStatus,
+    ActionType,
     BudgetLeg,
+    Outcome,
     Route,
 )
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.operations.by_person import (
+    EXIT_LATER,
     EXIT_REFUSED,
     LOCK_WAIT_SECONDS,
     Handled,
@@ -35,7 +39,7 @@ from meta_autonomous.operations.judging import case_of, totals_with
 from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account
-from meta_autonomous.operations.shapes import standing, verdict_shape
+from meta_autonomous.operations.shapes import STANDING, standing, verdict_shape
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
@@ -51,7 +55,8 @@ async def approve(
     """Approve and execute suggestions, in the order given; each account is read once.
 
     `budget` (account's major units per day) asks for a smaller change than proposed.
-    Raises Busy when an account's lock does not come free within 30 s.
+    Raises Busy when the account's lock does not come free within 30 s; of several accounts the
+    others are told of all the same.
     """
     only_managers(world.actor, "approve suggestions")
     found, handled = _find(world, ids)
@@ -59,7 +64,12 @@ async def approve(
     for record in found:
         by_account.setdefault(record.account_id, []).append(record)
     for account_id, records in by_account.items():
-        handled += await _approve_in_account(world, account_id, records, budget)
+        try:
+            handled += await _approve_in_account(world, account_id, records, budget)
+        except Busy as busy:
+            if not handled and len(by_account) == 1:
+                raise
+            handled += [_left_waiting(record, busy) for record in records]
     order = {action_id: n for n, action_id in enumerate(ids)}
     return sorted(handled, key=lambda one: order[one.id])
 
@@ -106,6 +116,11 @@ def _find(world: World, ids: Iterable[int]) -> tuple[list[ActionRecord], list[Ha
     return found, refused
 
 
+def _left_waiting(record: ActionRecord, busy: Busy) -> Handled:
+    text = f"{busy.message} {busy.remedy}"
+    return Handled(id=record.id, status="suggested", message=text, exit_code=EXIT_LATER)
+
+
 def _not_pending(record: ActionRecord) -> Handled:
     when = record.executed_at or record.decided_at
     by = f" by {record.decided_by}" if record.decided_by else ""
@@ -134,29 +149,39 @@ async def _approve_in_account(
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
         record_account(world, seen.situation, tick_id="")
-        totals = totals_with(world, seen.situation, now)
-        handled = []
-        for record in records:
-            one, totals = await _approve_one(
-                world, record, seen.situation, totals, now=now, budget=budget
-            )
-            handled.append(one)
-        return handled
+        granted = _Granted(totals_with(world, seen.situation, now))
+        return [
+            await _approve_one(world, record, seen.situation, granted, now=now, budget=budget)
+            for record in records
+        ]
+
+
+@dataclass(slots=True)
+class _Granted:
+    """What this run has approved so far: it counts in every total of what comes after."""
+
+    totals: Totals
+    increases: tuple[Action, ...] = ()
+
+    def add(self, action: Action, extra: Mapping[str, Decimal]) -> None:
+        self.totals = self.totals.granting(extra)
+        if action.raises_spend:
+            self.increases = (*self.increases, action)
 
 
 async def _approve_one(
     world: World,
     record: ActionRecord,
     situation: Situation,
-    totals: Totals,
+    granted: _Granted,
     *,
     now: datetime,
     budget: Decimal | None,
-) -> tuple[Handled, Totals]:
-    """One suggestion, judged again on what was just read; the totals with what it was granted."""
+) -> Handled:
+    """One suggestion, judged again on what was just read."""
     if record.expires_at is not None and record.expires_at <= now:
         _close(world, record, ActionStatus.EXPIRED, "optimization_expired", at=now)
-        return _refused(record, "expired", "It has expired; the next tick looks afresh."), totals
+        return _refused(record, "expired", "It has expired; the next tick looks afresh.")
     action, stale = _rebuild(record, situation.snapshot, now)
     if action is None:
         _close(
@@ -167,16 +192,16 @@ async def _approve_one(
             at=now,
             message=stale,
         )
-        return _refused(record, "superseded", f"Nothing was done: {stale}"), totals
+        return _refused(record, "superseded", f"Nothing was done: {stale}")
     if budget is not None:
         smaller = _with_budget(action, budget)
         if isinstance(smaller, str):
-            return _refused(record, "suggested", smaller), totals
+            return _refused(record, "suggested", smaller)
         action = smaller
-    case = case_of(world, situation, totals, action, route=Route.PERSON, now=now)
-    judged = judge_action(action, case)
+    case = case_of(world, situation, granted.totals, action, route=Route.PERSON, now=now)
+    judged = judge_action(action, replace(case, granted_geo=granted.increases))
     if judged.outcome_if_stopped is not None or judged.clamped:
-        return _refused(record, "suggested", why_refused(judged)), totals
+        return _refused(record, "suggested", why_refused(judged))
     approved = world.store.move(
         record.id,
         expected=[ActionStatus.SUGGESTED],
@@ -188,7 +213,7 @@ async def _approve_one(
         after={"verdicts": [verdict_shape(verdict) for verdict in judged.verdicts]},
     )
     if not approved:
-        return _not_pending(world.store.action(record.id)), totals
+        return _not_pending(world.store.action(record.id))
     extra = extra_usd(action, situation, now)
     done = await execute(
         world,
@@ -196,15 +221,22 @@ async def _approve_one(
         action,
         who=world.actor.name,
         extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=world.book.limits.max_daily_spend_usd - totals.projected_usd,
+        headroom_usd=case.limits.max_daily_spend_usd - granted.totals.projected_usd,
     )
-    handled = Handled(
+    if done.outcome in (Outcome.EXECUTED, Outcome.IN_DOUBT):
+        granted.add(action, extra)
+    return Handled(
         id=record.id,
         status=done.status.value,
-        message=done.message,
+        message=f"{done.message}{_although_stopped(world)}",
         exit_code=exit_code_after(done),
     )
-    return handled, totals.granting(extra)
+
+
+def _although_stopped(world: World) -> str:
+    if world.system.is_enabled and world.store.runtime().is_started:
+        return ""
+    return " The system is stopped; what a person approves is done all the same."
 
 
 def _rebuild(
@@ -217,10 +249,11 @@ def _rebuild(
         entity = snapshot.entity(entity_id)
         if entity is None:
             return None, f"{entity_id} is no longer there."
-        if standing(entity) != dict(found_then):
+        changes = _difference(found_then, standing(entity), _matters_to(record.type))
+        if changes:
             return None, (
-                f"{entity.level} {entity_id} has changed since it was suggested: "
-                f"{_difference(found_then, standing(entity))}. The next tick looks afresh."
+                f"{entity.level} {entity_id} has changed since it was suggested: {changes}. "
+                "The next tick looks afresh."
             )
         entities[entity_id] = entity
     if record.entity_id not in entities:
@@ -249,10 +282,15 @@ def _rebuild(
     )
 
 
-def _difference(then: Mapping[str, Any], is_now: Mapping[str, Any]) -> str:
+def _matters_to(kind: ActionType) -> Collection[str]:
+    """Stopping a loss must not wait because somebody changed the budget meanwhile."""
+    return ("status",) if kind is ActionType.PAUSE else STANDING
+
+
+def _difference(then: Mapping[str, Any], is_now: Mapping[str, Any], keys: Collection[str]) -> str:
     changes = [
         f"{key.replace('_', ' ')} {then.get(key)} -> {is_now.get(key)}"
-        for key in is_now
+        for key in keys
         if then.get(key) != is_now.get(key)
     ]
     return ", ".join(changes)
