@@ -36,10 +36,11 @@ from meta_autonomous.domain.action import (
     Action,
     ActionStatus,
     ActionType,
+    BudgetLeg,
     Outcome,
     Route,
 )
-from meta_autonomous.domain.entities import Ad, Campaign, Entity, Status
+from meta_autonomous.domain.entities import Ad, BudgetKind, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
 
@@ -498,10 +499,19 @@ def _is_same(action: Action, pending: PendingSuggestion) -> bool:
         return False
     if action.type not in SCALES and action.type is not ActionType.REALLOCATE:
         return True
-    base, proposed = action.current_budget, action.proposed_budget
-    if base is None or proposed is None or pending.proposed is None or base != pending.base:
+    leg, base, proposed = action.legs[0], pending.base, pending.proposed
+    if base is None or proposed is None or not _is_same_base(leg, base):
         return False
-    return abs((proposed - pending.proposed) / base) <= SAME_SIZE
+    return abs(leg.proposed / leg.current - proposed / base) <= SAME_SIZE
+
+
+def _is_same_base(leg: BudgetLeg, then: Money) -> bool:
+    """Per day a lifetime budget is another one at every tick: spend and time move it a little."""
+    held = leg.entity.budget
+    if held is not None and held.kind is BudgetKind.LIFETIME:
+        is_near = leg.current.currency == then.currency and then.minor > 0
+        return is_near and abs(leg.current / then - 1) <= SAME_SIZE
+    return leg.current == then
 
 
 def _as_offered(action: Action, pending: PendingSuggestion) -> Action:

@@ -603,6 +603,30 @@ def test_another_size_base_type_or_entity_makes_another_suggestion(offered):
     assert decision.unchanged_id is None
 
 
+@pytest.mark.parametrize(
+    ("base", "outcome"),
+    [
+        (100, Outcome.UNCHANGED),
+        ("101.9", Outcome.UNCHANGED),
+        ("102.5", Outcome.QUEUED),
+        (0, Outcome.QUEUED),
+    ],
+)
+def test_a_lifetime_budget_per_day_may_have_moved_a_little_meanwhile(base, outcome):
+    campaign = a_campaign(budget=lifetime(700, remaining=300, days_left=3))
+    offered = pending(
+        ActionType.SCALE_DOWN, "c1", base=base, proposed=Decimal(base) * Decimal("0.8")
+    )
+    shop = a_shop(
+        campaign,
+        an_adset(),
+        an_ad(),
+        found=[surely_bad("c1", "1.2")],
+        memory={"c1": offered},
+    )
+    assert only(decided(shop)).outcome is outcome
+
+
 def test_a_pending_pause_is_the_same_whatever_its_numbers():
     decision = only(decided(failing(memory={"c1": pending(ActionType.PAUSE, "c1")})))
     assert decision.outcome is Outcome.UNCHANGED

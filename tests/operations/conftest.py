@@ -7,6 +7,7 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import Sandbox
 from tests.operations.live_site import Site
+from tests.operations.live_world import live, opening_world  # noqa: F401 - fixtures
 
 
 @pytest.fixture
