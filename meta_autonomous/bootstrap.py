@@ -131,6 +131,8 @@ def _sandbox_api(url: str, sandbox: "Sandbox") -> Any:
 
 
 def _meta_api(loaded: LoadedSettings, system: System) -> Any:
+    """A tick has to end within its interval: past three quarters of it nothing new is asked, and
+    a write has a share of the rest."""
     from meta_autonomous.adapters.meta_api import MetaApi
 
     return MetaApi(
@@ -143,6 +145,8 @@ def _meta_api(loaded: LoadedSettings, system: System) -> Any:
         monotonic=time.monotonic,
         checks_clock=True,
         account_ids=system.account_ids,
+        deadline_at=time.monotonic() + 0.75 * system.interval_seconds,
+        write_timeout=min(30.0, 0.15 * system.interval_seconds),
     )
 
 

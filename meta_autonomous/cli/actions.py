@@ -94,9 +94,15 @@ async def _undo(
     from meta_autonomous.bootstrap import open_world
     from meta_autonomous.operations.undo import undo as undo_all
     from meta_autonomous.operations.undo import undoable
+    from meta_autonomous.ports import NotFound
 
     async with open_world(loaded, actor=actor, purpose="act") as world:
         chosen = ids or undoable(world.store, tick_id=tick_id, since=begins)
+        if not chosen and tick_id is not None:
+            raise NotFound(
+                f"No tick {tick_id} executed anything that could be taken back.",
+                remedy="See `meta-auto actions list`.",
+            )
         return await undo_all(world, chosen)
 
 

@@ -261,7 +261,7 @@ class PolicyEngine:
 
     def _planned_step(self, kind: ActionType, known: Plain) -> Verdict:
         current, new = _budgets(kind, known)
-        if (new > current) is not (kind is ActionType.SCALE_UP):
+        if new == current or (new > current) is not (kind is ActionType.SCALE_UP):
             return blocks(None, None, f"{dollars(current)} to {dollars(new)} is no {kind}.")
         return self._step(current, new, is_auto=_is_auto(known))
 

@@ -34,6 +34,7 @@ class AlertMaker(Protocol):
 #: Alerts whose condition every complete tick looks at afresh: absent means cleared.
 _REVIEWED: Final = (
     "auth:",
+    "account_status:",
     "no_purchases:",
     "tracking_outage:",
     "blast_radius:",
@@ -86,6 +87,14 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
     for account_id, message in report.auth_failures.items():
         yield alert(f"auth:{account_id}", "critical", f"Ad account {account_id}: {message}")
     for account_id, situation in report.situations.items():
+        account = situation.snapshot.account
+        if not account.can_deliver:
+            yield alert(
+                f"account_status:{account_id}",
+                "warning",
+                f"Ad account {account_id} has status {account.status}: its ads can't run, and "
+                "nothing is decided there. Look at it in Ads Manager.",
+            )
         if situation.purchases_28d == 0:
             yield alert(
                 f"no_purchases:{account_id}",

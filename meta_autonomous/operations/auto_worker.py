@@ -6,11 +6,12 @@ A dry run is the same read and the same decisions, and stops before the first th
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import TypeVar
 
 from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
 from meta_autonomous.decision.limits import campaign_name_of
@@ -22,6 +23,7 @@ from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.observe import Observed, observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account, record_plan
+from meta_autonomous.operations.staleness import supersede_stale
 from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
@@ -36,9 +38,10 @@ from meta_autonomous.ports import (
 
 #: Shares of the interval after which no account is read any more, and no write begun.
 _READ_SHARE = 0.5
-_WRITE_SHARE = 0.8
+_WRITE_SHARE = 0.6
 
 StopRequested = Callable[[], bool]
+T = TypeVar("T")
 
 
 async def tick(
@@ -113,7 +116,7 @@ async def _trusted_now(
 ) -> datetime | None:
     """The platform's clock. Without one that can be trusted the tick reads and reports only."""
     try:
-        now = await world.platform.trusted_now()
+        now = await _in_time(world, report, world.platform.trusted_now())
     except BadAnswer as problem:
         report.clock_is_off(problem.message)
         return None
@@ -139,7 +142,7 @@ async def _settle_doubts(
         if _blocked_until(world, account_id, now) is not None:
             continue  # not even for this: Meta asked to wait, and nothing is sent there anyway
         try:
-            settled = await reconcile(world, account_id)
+            settled = await _in_time(world, report, reconcile(world, account_id))
         except PlatformError as problem:
             report.fail(account_id, problem)
             continue
@@ -158,17 +161,14 @@ async def _observe_all(
     world: World, accounts: Sequence[str], report: TickReport, now: datetime
 ) -> dict[str, Observed]:
     """Every account that can be read whole; the others are reported and left for the next tick."""
-    limit = world.system.interval_seconds * _READ_SHARE
 
     async def one(account_id: str) -> tuple[str, Observed] | None:
         until = _blocked_until(world, account_id, now)
         try:
             if until is not None:
                 raise Throttled(f"Meta asked to wait until {until:%H:%M} UTC.", until=until)
-            async with asyncio.timeout(limit):
-                return account_id, await observe(world, account_id, now=now)
-        except TimeoutError:
-            _leave(world, account_id, report, Unreachable(f"Reading took over {limit:.0f} s."))
+            reading = observe(world, account_id, now=now)
+            return account_id, await _in_time(world, report, reading)
         except PlatformError as problem:
             _leave(world, account_id, report, problem)
         return None
@@ -180,9 +180,20 @@ async def _observe_all(
         report.account_was_read(seen.situation)
         if not (report.dry_run or report.is_read_only):
             record_account(world, seen.situation, tick_id=report.tick_id)
+            supersede_stale(world, seen.situation.snapshot, at=now)
         for entity_id, oddity in seen.situation.snapshot.skipped.items():
             report.errors.append(f"account {account_id}: {entity_id} skipped: {oddity}")
     return observed
+
+
+async def _in_time(world: World, report: TickReport, reading: Awaitable[T]) -> T:
+    """What is read before the tick's time for reading is over. Raises Unreachable after it."""
+    share = world.system.interval_seconds * _READ_SHARE
+    try:
+        async with asyncio.timeout(max(share - report.elapsed(), 0)):
+            return await reading
+    except TimeoutError:
+        raise Unreachable(f"Reading did not end within {share:.0f} s of this tick.") from None
 
 
 def _leave(world: World, account_id: str, report: TickReport, problem: PlatformError) -> None:
@@ -207,6 +218,7 @@ def _decide(
         granted_usd=world.store.reserved_usd(),
     )
     report.totals = totals
+    report.errors += [f"No budget is raised anywhere: {gap}." for gap in totals.unpriced]
     plan = decide(
         situations,
         Deciding(

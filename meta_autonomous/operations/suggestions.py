@@ -5,11 +5,10 @@ as an automatic action. The fresh read must find every entity as the decision fo
 not, the suggestion is superseded, never adjusted.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import judge_action
@@ -17,12 +16,9 @@ from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
     ActionStatus,
-    ActionType,
-    BudgetLeg,
     Outcome,
     Route,
 )
-from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.operations.by_person import (
     EXIT_LATER,
@@ -39,7 +35,8 @@ from meta_autonomous.operations.judging import case_of, totals_with
 from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account
-from meta_autonomous.operations.shapes import STANDING, standing, verdict_shape
+from meta_autonomous.operations.shapes import verdict_shape
+from meta_autonomous.operations.staleness import rebuild
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
@@ -182,7 +179,7 @@ async def _approve_one(
     if record.expires_at is not None and record.expires_at <= now:
         _close(world, record, ActionStatus.EXPIRED, "optimization_expired", at=now)
         return _refused(record, "expired", "It has expired; the next tick looks afresh.")
-    action, stale = _rebuild(record, situation.snapshot, now)
+    action, stale = rebuild(record, situation.snapshot, now)
     if action is None:
         _close(
             world,
@@ -237,63 +234,6 @@ def _although_stopped(world: World) -> str:
     if world.system.is_enabled and world.store.runtime().is_started:
         return ""
     return " The system is stopped; what a person approves is done all the same."
-
-
-def _rebuild(
-    record: ActionRecord, snapshot: AccountSnapshot, now: datetime
-) -> tuple[Action | None, str]:
-    """The recorded action on the entities as they are now; or None and what has changed."""
-    base: Mapping[str, Any] = record.evidence.get("base", {})
-    entities: dict[str, Entity] = {}
-    for entity_id, found_then in base.items():
-        entity = snapshot.entity(entity_id)
-        if entity is None:
-            return None, f"{entity_id} is no longer there."
-        changes = _difference(found_then, standing(entity), _matters_to(record.type))
-        if changes:
-            return None, (
-                f"{entity.level} {entity_id} has changed since it was suggested: {changes}. "
-                "The next tick looks afresh."
-            )
-        entities[entity_id] = entity
-    if record.entity_id not in entities:
-        return None, "what it was based on is not on record."
-    currency = snapshot.account.currency
-    legs = []
-    for leg in record.legs:
-        entity = entities[leg["entity_id"]]
-        current = entity.budget.daily(now) if entity.budget is not None else None
-        if current is None:
-            return None, f"the budget of {entity.id} can't be told any more."
-        proposed = Money.of_major(Decimal(leg["proposed_budget"]), currency)
-        legs.append(BudgetLeg(entity=entity, current=current, proposed=proposed))
-    return (
-        Action(
-            type=record.type,
-            entity=entities[record.entity_id],
-            legs=tuple(legs),
-            roas=record.roas,
-            expected_roas=record.expected_roas,
-            confidence=record.confidence,
-            reason=record.reason,
-            is_hard_stop=record.is_hard_stop,
-        ),
-        "",
-    )
-
-
-def _matters_to(kind: ActionType) -> Collection[str]:
-    """Stopping a loss must not wait because somebody changed the budget meanwhile."""
-    return ("status",) if kind is ActionType.PAUSE else STANDING
-
-
-def _difference(then: Mapping[str, Any], is_now: Mapping[str, Any], keys: Collection[str]) -> str:
-    changes = [
-        f"{key.replace('_', ' ')} {then.get(key)} -> {is_now.get(key)}"
-        for key in keys
-        if then.get(key) != is_now.get(key)
-    ]
-    return ", ".join(changes)
 
 
 def _with_budget(action: Action, budget: Decimal) -> Action | str:

@@ -161,7 +161,7 @@ class TickReport:
 
     def add(self, decision: Decision, action_id: int | None, handled: Handled) -> None:
         self.decided.append((decision, action_id, handled))
-        if handled.outcome is Outcome.FAILED:
+        if handled.outcome in (Outcome.FAILED, Outcome.IN_DOUBT):
             self.errors.append(f"action {action_id}: {handled.message}")
 
     def add_planned(self, plan: Plan) -> None:

@@ -239,6 +239,8 @@ from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.ports import RefusedByGuard
 
+pytestmark = pytest.mark.slow
+
 url, deed, who = sys.argv[1:]
 database = Database(url, platform="meta")
 database.runtime()

@@ -16,6 +16,8 @@ from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.ports import AnswerKind, AuthFailed, BadAnswer, ReadPlan, Throttled
 from tests.adapters.fault_server import meta
 
+pytestmark = pytest.mark.slow
+
 T = TypeVar("T")
 PLAN = ReadPlan(days=28, window_days=7)
 

@@ -17,6 +17,8 @@ from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.roas_engine import Estimate, estimate_level
 from meta_autonomous.domain.performance import DayFacts, Days
 
+pytestmark = pytest.mark.slow
+
 TODAY = date(2026, 3, 1)
 HISTORY = 28  # days read
 BEFORE = 8  # days before them, whose spend brings orders too

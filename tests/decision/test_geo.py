@@ -303,7 +303,17 @@ def test_a_geography_computed_beforehand_is_used() -> None:
     assert not verdict
 
 
+def test_the_country_that_is_furthest_out_is_told() -> None:
+    adsets, snapshot = over_countries(ES=300, FR=700)
+
+    refused = geo(a_scale_up(adsets[1], to=770), snapshot)
+
+    assert "ES has 28.04 % and needs at least 35 %" in refused.message
+
+
 def test_the_largest_countries_are_named() -> None:
+    adsets, snapshot = over_countries(ES=60, FR=10, PT=10, IT=10, DE=10)
+    assert "more" not in geo(a_scale_up(adsets[0], to=61), snapshot).message
     adsets, snapshot = over_countries(ES=40, FR=10, PT=10, IT=10, DE=10, BE=10, NL=10)
 
     verdict = geo(a_scale_up(adsets[0], to=41), snapshot)

@@ -86,6 +86,23 @@ def test_the_days_money_counts_where_it_is_known(
     assert refused(CAMPAIGN, totals=granted) == ["safety.daily_spend"]
 
 
+def test_a_plan_counts_at_the_worst_case_in_the_projected_day() -> None:
+    limits = Limits(daily_overspend_factor=Decimal("1.75"))
+    totals = Totals(projected_usd=Decimal(10_000 - 1750), granted_usd={"c1": Decimal(500)})
+
+    assert refused(CAMPAIGN, limits=limits, totals=totals) == []
+    fuller = Totals(projected_usd=Decimal(10_001 - 1750), granted_usd={"c1": Decimal(500)})
+    assert refused(CAMPAIGN, limits=limits, totals=fuller) == ["safety.daily_spend"]
+
+
+def test_a_plan_may_fill_the_daily_cap_alone() -> None:
+    limits = Limits(max_campaign_budget_usd=Decimal(20_000))
+
+    assert refused(CAMPAIGN | {"daily_budget_usd": 10_000}, limits=limits) == []
+    over = CAMPAIGN | {"daily_budget_usd": 10_000.01}
+    assert refused(over, limits=limits) == ["safety.daily_spend"]
+
+
 def test_a_day_that_is_not_known_in_whole_refuses_a_new_campaign() -> None:
     totals = Totals(unpriced=("account 1 was never read",))
 

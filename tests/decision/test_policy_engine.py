@@ -1,6 +1,7 @@
 """The policy rules at their boundaries, and the policy engine for scripts."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from types import SimpleNamespace
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from meta_autonomous.decision.context import EntityMemory, Memory
+from meta_autonomous.decision.hard_stop import must_halt
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.plain import limits_of
 from meta_autonomous.decision.policy_engine import (
@@ -136,6 +138,9 @@ def test_a_change_that_only_yesterdays_budget_forbids_says_when_it_will_be_possi
     verdict = budget_change(a_scale_up(to=590), memory={"c1": record})
 
     assert verdict.eligible_at == changed_at + timedelta(hours=24)
+    ours = replace(record, last_executed_at=changed_at + timedelta(hours=1))
+    later = budget_change(a_scale_up(to=590), memory={"c1": ours})
+    assert later.eligible_at == changed_at + timedelta(hours=25)
     too_far = budget_change(a_scale_up(to=700), memory={"c1": record})
     assert too_far.eligible_at is None
     unknown = budget_change(
@@ -183,6 +188,16 @@ def test_a_cut_stops_at_the_platforms_minimum() -> None:
     below = a_snapshot(account=an_account(min_daily_budget=usd(700)))
     assert budget_change(a_scale_up(to=600), snapshot=below).allowed == usd(500)
     assert budget_change(a_scale_down(to=450), snapshot=below).allowed == usd(500)
+
+
+def test_a_budget_below_the_platforms_minimum_may_be_raised_to_it() -> None:
+    snapshot = a_snapshot(account=an_account(min_daily_budget=usd(600)))
+
+    assert budget_change(a_scale_up(to=600), snapshot=snapshot)
+    assert not budget_change(a_scale_up(to="599.99"), snapshot=snapshot)
+    at_the_minimum = a_snapshot(account=an_account(min_daily_budget=usd(700)))
+    too_far = budget_change(a_scale_up(to=700), snapshot=at_the_minimum)
+    assert "minimum" not in too_far.message
 
 
 def test_yen_are_rounded_towards_the_present_budget() -> None:
@@ -413,6 +428,35 @@ def test_what_is_in_hard_stop_gets_no_more_money(
     told = hard_stop(a_pause(), evaluations=[found])
     assert told
     assert ("must halt" in told.message) is is_halted
+
+
+@pytest.mark.parametrize(
+    ("probability", "spend", "word"),
+    [
+        ("0.8", "500", True),
+        ("0.6", "500", False),
+        ("0.8", "50", False),
+        (None, "500", None),
+        ("0.8", None, None),
+        (None, "50", False),
+        ("0.6", None, False),
+    ],
+)
+def test_what_is_unknown_is_not_called_a_hard_stop_unless_another_number_settles_it(
+    probability: str | None, spend: str | None, word: bool | None
+) -> None:
+    prob = None if probability is None else Decimal(probability)
+    spent = None if spend is None else Decimal(spend)
+
+    assert must_halt(Decimal("0.5"), prob, spent, Limits()) is word
+
+
+def test_an_unknown_probability_is_told_only_where_it_matters() -> None:
+    above = hard_stop(a_scale_up(), evaluations=[an_evaluation(roas="0.9")])
+    below = hard_stop(a_scale_up(), evaluations=[an_evaluation(roas="0.89")])
+
+    assert "unknown" not in above.message
+    assert "with an unknown probability" in below.message
 
 
 def test_a_hard_stop_of_a_parent_binds_what_is_under_it() -> None:
@@ -691,6 +735,8 @@ def test_can_scale_budget(current: object, new: object, is_auto: Any, is_allowed
         (0.7, 0.82, 99, False),
         (0.9, 0.99, 500, False),
         (0.7, 0.7, 500, True),
+        (0.7, 1.0, 500, True),
+        (0.7, 0.0, 500, False),
         (0.7, 0.69, 500, False),
         (0.7, 1.5, 500, False),
         (None, 0.8, 500, False),
@@ -702,6 +748,13 @@ def test_must_halt(roas: object, confidence: object, spend: object, halts: bool)
 
     assert bool(verdict) is halts
     assert verdict.reason.startswith("HARD STOP") is halts
+
+
+def test_an_answer_tells_what_was_measured_and_odd_input_is_named() -> None:
+    assert ENGINE.can_scale_budget(500, 600).observed == Decimal("0.2")
+    assert "zero or unknown" in ENGINE.can_scale_budget(0, 10).reason
+    assert "No hard stop" in ENGINE.must_halt(0.7, 0, 500).reason
+    assert "the new budget is None" in ENGINE.can_scale_budget(500, None).reason
 
 
 @pytest.mark.parametrize(
@@ -838,6 +891,8 @@ GOOD = {"roas": 3.2, "confidence": 0.85, "spend": 450}
         ("scale_down", SCALE | {"new_budget": 399}, {"roas": 1.2}, False),
         ("scale_down", {"current_budget": 500, "amount_pct": -0.1}, {"roas": 1.2}, True),
         ("scale_down", SCALE | {"new_budget": 400}, {"roas": 1.6}, False),
+        ("scale_down", SCALE | {"new_budget": 500}, {"roas": 1.2}, False),
+        ("scale_up", SCALE | {"new_budget": 500}, GOOD, False),
         ("scale_down", SCALE, {"roas": 1.2}, False),
         ("reallocate", {"siblings": 3, "ratio": 1.5}, {}, True),
         ("reallocate", {"siblings": 2, "ratio": 1.5}, {}, False),

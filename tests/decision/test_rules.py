@@ -283,6 +283,7 @@ def test_numbers_read_well_in_sentences() -> None:
     assert dollars(Decimal(4800)) == "4,800.00 USD"
     assert hours(timedelta(hours=47, minutes=30)) == "47.5 h"
     assert listed(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"
+    assert listed(["a", "b", "c"]) == "a, b, c"
 
 
 def test_an_unknown_currency_is_no_currency() -> None:

@@ -107,6 +107,9 @@ def test_a_future_creation_is_refused_also_without_an_embargo() -> None:
     future = a_scale_up(a_campaign(created_at=NOW + timedelta(seconds=1)))
 
     assert not ask(EMBARGO, future, limits=Limits(min_age_hours=Decimal(0)))
+    now = a_scale_up(a_campaign(created_at=NOW))
+    assert ask(EMBARGO, now, limits=Limits(min_age_hours=Decimal(0)))
+    assert "is only 0 h old" in ask(EMBARGO, now).message
 
 
 def test_both_ad_sets_of_a_reallocation_must_be_old_enough() -> None:
@@ -194,6 +197,7 @@ def test_a_cut_under_110_percent_of_todays_spend_waits_for_the_accounts_midnight
 
     assert bool(verdict) is is_allowed
     if not is_allowed:
+        assert verdict.observed == Decimal("1.099975")
         assert verdict.effect is Effect.DEFERS
         midnight = datetime(2026, 3, 12, tzinfo=ZoneInfo("Europe/Madrid"))
         assert verdict.eligible_at == midnight
@@ -286,7 +290,10 @@ def test_the_later_of_two_changes_decides_how_long_to_wait() -> None:
     verdict = ask(COOLDOWN, a_scale_up(), memory={"c1": record})
 
     assert verdict.eligible_at == hours_ago(2) + timedelta(hours=24)
-    assert "by this system" not in verdict.message
+    foreign = {"c1": replace(record, last_executed_at=None)}
+    assert "by someone else: the daily budget, from 400 to 500" in (
+        ask(COOLDOWN, a_scale_up(), memory=foreign).message
+    )
 
 
 def test_both_ad_sets_of_a_reallocation_must_have_rested() -> None:
@@ -368,7 +375,9 @@ def test_a_roas_or_confidence_that_can_not_be_decides_nothing(
         confidence=None if confidence is None else Decimal(confidence),
     )
 
-    assert bool(ask(SANITY, action)) is is_allowed
+    verdict = ask(SANITY, action)
+    assert bool(verdict) is is_allowed
+    assert "could not be checked" not in verdict.message
     assert ask(SANITY, action, is_manual_pause=True)
     assert ask(SANITY, action, route=Route.UNDO)
 
@@ -501,6 +510,17 @@ def test_a_campaign_learns_when_learning_ad_sets_carried_more_than_half_of_its_s
     )
 
     assert bool(ask(LEARNING_PHASE, a_scale_up(), snapshot)) is not is_learning
+
+
+def test_what_archived_ad_sets_spent_is_part_of_the_campaigns_spend() -> None:
+    snapshot = a_snapshot(
+        a_campaign(),
+        an_adset("s1", learning="LEARNING"),
+        an_adset("s2"),
+        performance={"s1": a_day(100), "s2": a_day(50), "c1": a_day(300)},
+    )
+
+    assert ask(LEARNING_PHASE, a_scale_up(), snapshot).observed == Decimal("0.333333")
 
 
 def test_a_campaign_that_spent_nothing_is_not_learning() -> None:
@@ -728,6 +748,7 @@ ENGINE = SafetyEngine(Limits(), clock=lambda: NOW)
     ("spend_today", "proposed", "is_allowed"),
     [
         (4200, 600, True),
+        (0, 600, True),
         (9400, 600, True),
         (9400, 600.01, False),
         (9999.9, 0.1, True),  # as floats the sum would be 10000.000000000002

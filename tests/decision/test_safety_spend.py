@@ -339,6 +339,19 @@ def test_what_was_granted_to_others_counts_in_both_sums_and_ones_own_is_replaced
     assert daily_spend(a_scale_up(to=600), granted_usd={"c1": Decimal(9999)})
 
 
+def test_grants_count_at_the_worst_case_in_the_projected_day_and_plainly_in_the_seeds_sum() -> (
+    None
+):
+    limits = Limits(daily_overspend_factor=Decimal("1.75"))
+    granted = {"elsewhere": Decimal(1000)}
+
+    verdict = daily_spend(a_scale_up(to=600), limits=limits, granted_usd=granted)
+
+    assert verdict.message.startswith(
+        "Other spend today 1,000.00 USD + 600.00 USD = 1,600.00 USD, projected day 2,800.00 USD"
+    )
+
+
 def test_a_reallocation_counts_net_also_on_a_day_over_the_cap() -> None:
     adsets = [an_adset("s1", budget=9000), an_adset("s2", budget=9000)]
     snapshot = a_snapshot(a_campaign(budget=None), *adsets)

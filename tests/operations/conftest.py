@@ -7,7 +7,12 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import Sandbox
 from tests.operations.live_site import Site
-from tests.operations.live_world import live, opening_world  # noqa: F401 - fixtures
+from tests.operations.live_world import (  # noqa: F401 - fixtures
+    live,
+    offered,
+    offered_world,
+    opening_world,
+)
 
 
 @pytest.fixture

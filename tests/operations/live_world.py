@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -99,8 +99,14 @@ class Live:
                 )
                 yield replace(known, **options)
 
-    def database(self) -> "_Opened":
-        return _Opened(f"sqlite:///{self.folder / 'meta.sqlite3'}")
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        database = Database(f"sqlite:///{self.folder / 'meta.sqlite3'}", platform="sandbox")
+        database.create_or_check()
+        try:
+            yield database
+        finally:
+            database.close()
 
     def inside(self, deed: Callable[[World], Awaitable[T]], **options: Any) -> T:
         async def run() -> T:
@@ -174,20 +180,6 @@ class Live:
         self.sandbox.advance(timedelta(**duration))
 
 
-class _Opened:
-    """A database for the length of a block."""
-
-    def __init__(self, url: str) -> None:
-        self._database = Database(url, platform="sandbox")
-        self._database.create_or_check()
-
-    def __enter__(self) -> Database:
-        return self._database
-
-    def __exit__(self, *_: object) -> None:
-        self._database.close()
-
-
 def outcome_of(report: TickReport, name: str) -> str:
     """What a tick did with the one action on the entity of that name."""
     (found,) = [
@@ -209,14 +201,38 @@ def opening_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def offered_world(opening_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same after one tick in suggest mode."""
+    folder = tmp_path_factory.mktemp("offered")
+    shutil.copy(opening_world, folder / "sandbox.sqlite3")
+    with _living_in(folder) as live:
+        live.tick()
+    return folder
+
+
 @pytest.fixture
 def live(opening_world: Path, tmp_path: Path) -> Iterator[Live]:
     """The opening world with one account configured; a second one, without campaigns, is there."""
-    path = tmp_path / "sandbox.sqlite3"
-    shutil.copy(opening_world, path)
-    with Sandbox(path) as sandbox, sandbox.serving() as url:
+    shutil.copy(opening_world, tmp_path / "sandbox.sqlite3")
+    with _living_in(tmp_path) as live:
+        yield live
+
+
+@pytest.fixture
+def offered(offered_world: Path, tmp_path: Path) -> Iterator[Live]:
+    """After one tick in suggest mode: everything waits for a person."""
+    for name in ("sandbox.sqlite3", "meta.sqlite3"):
+        shutil.copy(offered_world / name, tmp_path / name)
+    with _living_in(tmp_path, ticks=1) as live:
+        yield live
+
+
+@contextmanager
+def _living_in(folder: Path, *, ticks: int = 0) -> Iterator[Live]:
+    with Sandbox(folder / "sandbox.sqlite3") as sandbox, sandbox.serving() as url:
         first = str(scenario.ACCOUNT_ID)
-        yield Live(sandbox, url, tmp_path, system=System(account_ids=(first,)))
+        yield Live(sandbox, url, folder, system=System(account_ids=(first,)), ticks=ticks)
 
 
 def _with_a_second_account(db: sqlite3.Connection) -> None:

@@ -11,6 +11,8 @@ from meta_autonomous.domain.intent import AttemptState
 from tests.fakes.scene import pause, reallocate, scale
 from tests.operations.live_site import FIRST, SECOND
 
+pytestmark = pytest.mark.slow
+
 # --- over HTTP, alive ---------------------------------------------------------------------------
 
 

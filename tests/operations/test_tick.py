@@ -405,7 +405,7 @@ def test_an_account_that_is_slow_is_left_for_the_next_tick(live):
     live.sandbox.inject(faults.hang(1.5), match=r"/campaigns")
     report = live.tick()
     assert state_of(report, live.account_id) == "failed"
-    assert "Reading took over 1 s" in report.errors[0]
+    assert "Reading did not end within 1 s" in report.errors[0]
 
 
 def test_one_odd_entity_is_skipped_by_name_and_the_rest_goes_on(live):

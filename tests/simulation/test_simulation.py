@@ -19,6 +19,8 @@ from meta_autonomous.operations import reconcile as reconcile_module
 from meta_autonomous.ports import Answer, AnswerKind
 from tests.simulation.simulator import Simulation, Violation
 
+pytestmark = pytest.mark.slow
+
 SCHEDULES = int(os.environ.get("SIMULATED_SCHEDULES", "1500"))
 #: Enough for each mutant below; the unmutated program runs through all of them.
 UNTIL_CAUGHT = 5000

@@ -1,0 +1,152 @@
+"""Why the last tick did what it did, or nothing, for each entity of the account."""
+
+from decimal import Decimal
+
+import pytest
+
+from meta_autonomous.adapters.sandbox import faults
+from meta_autonomous.operations.explain import Explanation, explain
+from meta_autonomous.ports import NotFound
+from tests.operations.live_world import (
+    FAILING_AD,
+    FAILS,
+    GROWS,
+    MOVES_FROM,
+    MOVES_TO,
+    SHRINKS,
+    Live,
+)
+
+
+def told(live: Live, name: str) -> Explanation:
+    with live.database() as store:
+        return explain(store, live.sandbox.find(name))
+
+
+def test_every_entity_of_the_account_can_be_explained(offered):
+    with offered.database() as store:
+        traces = store.traces()
+        assert len(traces) > 80
+        for trace in traces:
+            shown = explain(store, trace.entity_id).to_json()
+            assert shown["gates"]
+            assert shown["summary"]
+            if shown["decision"] == "none":
+                assert shown["first_binding"] is not None, trace
+                assert len(shown["summary"]) > 1
+
+
+def test_the_shape_is_the_contracts(offered):
+    shown = told(offered, GROWS).to_json()
+    assert set(shown) >= {
+        "entity_id",
+        "level",
+        "decision",
+        "first_binding",
+        "eligible_again_at",
+        "gates",
+    }
+    assert set(shown["gates"][0]) >= {"rule", "outcome", "observed", "limit", "message"}
+    assert shown["tick_id"] == "t1"
+
+
+@pytest.mark.parametrize(
+    ("name", "binding"),
+    [
+        ("New Arrivals - ES", "candidate.age"),
+        ("Lead form - Trade customers", "candidate.measured"),
+        ("ASC | Legacy shopping", "candidate.editable"),
+        ("Weekend Boost - NL", "candidate.editable"),
+        ("Spring Drop - PT", "candidate.status"),
+        ("Newsletter subscribers", "wanted.confidence"),
+        ("Catalog Sales - DE", "policy.geo_distribution"),
+        ("Broad 25-54", "wanted.level"),
+        ("Everything must go", "wanted.parent"),
+        ("Weekend deal - Video", "candidate.parent"),
+        ("US - Interests", "wanted.confidence"),
+    ],
+)
+def test_the_first_that_binds_is_named(offered, name, binding):
+    assert told(offered, name).trace.first_binding in (binding, "wanted.status", "wanted.roas")
+
+
+def test_who_must_wait_is_told_until_when(offered):
+    shown = told(offered, "New Arrivals - ES")
+    assert shown.trace.eligible_again_at is not None
+    assert "It is eligible again at" in shown.sentences[-1]
+
+
+def test_under_a_campaign_budget_it_says_that_meta_moves_the_money(offered):
+    assert "Meta itself moves money" in " ".join(told(offered, "Broad 25-54").sentences)
+
+
+def test_what_is_suggested_is_bound_by_nothing(offered):
+    for name in (GROWS, FAILS, FAILING_AD, MOVES_FROM, MOVES_TO):
+        shown = told(offered, name)
+        assert shown.trace.decision.endswith(": queued")
+        assert shown.trace.first_binding is None
+    assert "was suggested to a person" in told(offered, GROWS).sentences[0]
+    assert "Cut to" in " ".join(told(offered, GROWS).sentences) or "Note:" in " ".join(
+        told(offered, GROWS).sentences
+    )
+
+
+def test_what_became_of_a_suggestion_is_told(offered):
+    offered.reject(offered.pending(SHRINKS).id)
+    assert "was rejected by ana" in told(offered, SHRINKS).sentences[1]
+    offered.approve(offered.pending(GROWS).id)
+    assert "was executed by ana" in told(offered, GROWS).sentences[1]
+
+
+def test_a_spared_parent_says_which_child_spares_it(offered):
+    live = offered
+    rules = [gate.rule for gate in told(live, "Interests - Home decor").trace.gates]
+    assert "wanted.level" in rules
+
+
+def test_what_was_executed_is_told_as_executed(live):
+    live.in_mode("auto").tick()
+    assert told(live, GROWS).trace.decision == "scale_up: executed"
+    assert "was executed" in told(live, GROWS).sentences[0]
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (faults.error(100, message="Too low"), "failed"),
+        (faults.reset(), "in_doubt"),
+        (faults.throttled(), "deferred"),
+    ],
+)
+def test_what_did_not_go_well_is_not_told_as_executed(live, fault, outcome):
+    campaign = live.sandbox.find(GROWS)
+    live.sandbox.inject(fault, match=rf"^POST \S*/{campaign}\b")
+    live.in_mode("auto").tick()
+    assert told(live, GROWS).trace.decision == f"scale_up: {outcome}"
+
+
+def test_what_the_stop_kept_back_is_told_as_deferred(live):
+    live.in_mode("auto").tick(stop_requested=lambda: True)
+    assert told(live, GROWS).to_json()["decision"] == "scale_up: deferred"
+    assert "not now" in told(live, GROWS).sentences[0]
+
+
+def test_a_blocked_action_is_told_with_its_rule(live):
+    live.limited(max_daily_spend_usd=Decimal(1)).tick()
+    shown = told(live, GROWS)
+    assert shown.trace.decision == "scale_up: safety_blocked"
+    assert shown.trace.first_binding == "safety.daily_spend"
+    assert "blocked by the safety engine" in shown.sentences[0]
+    assert "daily cap" in shown.sentences[1]
+
+
+def test_out_of_turn_it_says_that_the_turn_comes(live):
+    live.limited(max_campaigns_per_tick=0).tick()
+    assert told(live, GROWS).trace.first_binding == "candidate.turn"
+    assert told(live, "Broad 25-54").trace.first_binding == "candidate.turn"
+    assert told(live, FAILS).trace.first_binding is None  # a hard stop waits for no turn
+
+
+def test_who_was_never_seen_can_not_be_explained(offered):
+    with offered.database() as store, pytest.raises(NotFound, match="4711"):
+        explain(store, "4711")
