@@ -241,7 +241,7 @@ def test_the_readme_says_what_the_changelog_and_the_package_say():
 
 
 def test_the_readmes_two_commands_stand_where_ci_looks_for_them():
-    for mark, end in (("try", ".venv/bin/meta-auto tick"), ("test", "python -m pytest")):
+    for mark, end in (("try", ".venv/bin/meta-auto tick"), ("test", "python -m pytest -n auto")):
         found = re.search(rf"<!-- {mark} -->\n```sh\n(.+)\n```", README.read_text())
         assert found
         assert found[1].endswith(end)

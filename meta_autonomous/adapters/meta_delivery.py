@@ -1,7 +1,7 @@
 """Reading insights: what to ask for, in which portions, and what to do when that is too much."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final, TypeVar
@@ -16,6 +16,7 @@ from meta_autonomous.adapters.meta_insights import (
     CountryRow,
     DayRange,
     account_spend,
+    ad_day_row,
     add_countries,
 )
 from meta_autonomous.adapters.meta_read import Errand, GraphReader
@@ -66,7 +67,7 @@ class InsightReader:
     ) -> AdDays:
         params = _insights("ad", days, AdDayRow, time_increment="1", **filters)
         found = AdDays(account.currency.code)
-        async for rows in self._pages(params, AdDayRow, errand):
+        async for rows in self._pages(params, AdDayRow, errand, by_row=ad_day_row):
             found.add(rows, days)
         return found
 
@@ -106,7 +107,12 @@ class InsightReader:
         }
 
     def _pages(
-        self, params: Mapping[str, str], row: type[T], errand: Errand
+        self,
+        params: Mapping[str, str],
+        row: type[T],
+        errand: Errand,
+        *,
+        by_row: Callable[[bytes], T] | None = None,
     ) -> AsyncIterator[list[T]]:
         return self.graph.pages(
             f"act_{errand.account_id}/insights",
@@ -114,6 +120,7 @@ class InsightReader:
             row,
             errand=errand,
             min_limit=_MIN_LIMIT,
+            by_row=by_row,
         )
 
 

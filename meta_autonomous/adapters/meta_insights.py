@@ -1,7 +1,9 @@
 """Meta's insight rows, folded into facts by day as their pages arrive.
 
-A malformed row is never a zero: it refuses the read and names the ad, because a decision on half
-of the spend or half of the purchases is worse than none.
+A malformed row is never a zero. Without its spend the account's totals can't be checked, so it
+refuses the read and names the ad. With its spend but without its purchases, the spend counts and
+whatever the purchases would have counted for is named as incomplete: a decision on half of the
+purchases is worse than none.
 """
 
 import re
@@ -10,6 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from meta_autonomous.adapters.meta_wire import Odd, Text, valid_id
@@ -25,6 +28,7 @@ _IS_PURCHASE: Final = frozenset(PURCHASE_TYPES)
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
 _WHOLE_DIGITS: Final = 13
 _MICRO_DIGITS: Final = 6
+_HALF: Final = MICROS_PER_MAJOR // 2
 _MOST_MAJOR: Final = Decimal(10) ** 13
 _TOLERANCE_PER_ROW: Final = MICROS_PER_MAJOR // 100
 _TOLERANCE_SHARE: Final = 1000  # one part of
@@ -53,6 +57,42 @@ class AdDayRow(Struct, gc=False):
     account_currency: str | None = None
     actions: list[ActionCount] | None = None
     action_values: list[ActionCount] | None = None
+
+
+class OddDayRow(AdDayRow, kw_only=True, gc=False):
+    """A row of which only the plain fields could be read, and what was wrong with the rest."""
+
+    oddity: str
+
+
+class _PlainFields(Struct):
+    ad_id: Sent = None
+    adset_id: Sent = None
+    campaign_id: Sent = None
+    date_start: Sent = None
+    date_stop: Sent = None
+    spend: Sent = None
+    account_currency: Sent = None
+
+
+def ad_day_row(row: bytes) -> AdDayRow:
+    """One row of a page that as a whole is not what Meta documents. Raises ValidationError when
+    it is no row at all."""
+    try:
+        return msgspec.json.decode(row, type=AdDayRow)
+    except msgspec.ValidationError as misfit:
+        plain = msgspec.json.decode(row, type=_PlainFields)
+        currency = plain.account_currency
+        return OddDayRow(
+            campaign_id=str(plain.campaign_id),
+            adset_id=str(plain.adset_id),
+            ad_id=str(plain.ad_id),
+            date_start=str(plain.date_start),
+            date_stop=str(plain.date_stop),
+            spend=plain.spend,
+            account_currency=None if currency is None else str(currency),
+            oddity=f"not what Meta documents: {misfit}",
+        )
 
 
 class AccountDayRow(Struct):
@@ -128,9 +168,10 @@ class AdDays:
         self._currency = currency
         self.days: dict[str, dict[date, DayFacts]] = {}
         self.parents: dict[str, tuple[str, str]] = {}
+        self.incomplete: dict[str, str] = {}  # ads whose purchases are not all known
 
     def add(self, rows: Iterable[AdDayRow], asked: DayRange) -> None:
-        """Raises BadAnswer, naming the ad."""
+        """Raises BadAnswer, naming the ad, unless the id, day and spend of every row are clear."""
         for row in rows:
             try:
                 self._add(row, asked)
@@ -152,7 +193,13 @@ class AdDays:
             self.parents[ad_id] = parents
         elif known != parents:
             raise Odd("belongs to two ad sets")
-        facts = _facts(row, self._currency)
+        _check_currency(row.account_currency, self._currency)
+        spend = _spend(row.spend)
+        try:
+            facts = _facts(row, spend)
+        except Odd as odd:
+            facts = DayFacts(spend, 0, 0, 0)
+            self.incomplete.setdefault(ad_id, f"insights of ad {ad_id} on {day}: {odd}")
         days = self.days.setdefault(ad_id, {})
         if days.setdefault(day, facts) != facts:
             raise Odd(f"came twice for {day}, with different numbers")
@@ -163,6 +210,15 @@ class AdDays:
             if self.parents.setdefault(ad_id, other.parents[ad_id]) != other.parents[ad_id]:
                 raise BadAnswer(f"insights of ad {ad_id}: belongs to two ad sets")
             self.days.setdefault(ad_id, {}).update(days)
+        self.incomplete = other.incomplete | self.incomplete
+
+    def skipped(self) -> dict[str, str]:
+        """Why no ROAS can be told of an ad, and of what it is in, by id."""
+        found = dict(self.incomplete)
+        for ad_id, sentence in self.incomplete.items():
+            for above in self.parents[ad_id]:
+                found.setdefault(above, f"not all of its purchases are known: {sentence}")
+        return found
 
     def by_level(self) -> Mapping[Level, Mapping[str, Days]]:
         adsets: dict[str, dict[date, DayFacts]] = {}
@@ -238,26 +294,28 @@ def _sum(one: DayFacts, other: DayFacts) -> DayFacts:
     return DayFacts(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
-def _facts(row: AdDayRow, currency: str) -> DayFacts:
-    _check_currency(row.account_currency, currency)
+def _facts(row: AdDayRow, spend: int) -> DayFacts:
+    if isinstance(row, OddDayRow):
+        raise Odd(row.oddity)
     impressions = _micros(row.impressions, "impressions")
     if impressions < 0 or impressions % MICROS_PER_MAJOR:
         raise Odd(f"impressions {str(row.impressions)[:30]!r} is not a count")
     purchases, value = _purchases(row)
-    return DayFacts(_spend(row.spend), value, purchases, impressions // MICROS_PER_MAJOR)
+    return DayFacts(spend, value, purchases, impressions // MICROS_PER_MAJOR)
 
 
 def _purchases(row: AdDayRow) -> tuple[int, int]:
-    """Count and value (micros) of the one purchase type that counts."""
+    """Count and value (micros) of the one purchase type that counts. Data-driven attribution
+    gives parts of purchases: they are rounded to the nearest whole, half up, each row by itself."""
     counts = _of_purchases(row.actions)
     values = _of_purchases(row.action_values)
     for kind in PURCHASE_TYPES:
         if kind in counts or kind in values:
             count = _micros(counts.get(kind, "0"), f"actions of {kind}")
-            if count < 0 or count % MICROS_PER_MAJOR:
+            if count < 0:
                 raise Odd(f"{str(counts.get(kind))[:30]!r} purchases is not a count")
             return (
-                count // MICROS_PER_MAJOR,
+                (count + _HALF) // MICROS_PER_MAJOR,
                 _micros(values.get(kind, "0"), f"action_values of {kind}"),
             )
     return 0, 0

@@ -147,11 +147,15 @@ class GraphReader:
         *,
         errand: Errand,
         min_limit: int = 1,
+        by_row: Decode[T] | None = None,
     ) -> AsyncIterator[list[T]]:
         """Every page of a list, to the last. A walk that can't be finished raises; so rows seen
         so far mean nothing until the iteration has ended by itself. Raises TooMuchData when Meta
-        wants less than `min_limit` rows a page."""
-        decode = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
+        wants less than `min_limit` rows a page. `by_row` reads the rows of a page one by one
+        when they are not all of type `row`."""
+        decode: Decode[Page[T]] = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
+        if by_row is not None:
+            decode = _or_by_row(decode, by_row)
         limit = self._page_limit
         cursor: str | None = None
         seen: set[str | None] = {None}
@@ -329,6 +333,21 @@ class GraphReader:
     def _count_retry(self, state: RetryCallState) -> None:
         self._retries += 1
         LOG.debug("retry attempt=%d wait=%.1f", state.attempt_number, state.upcoming_sleep or 0.0)
+
+
+def _or_by_row(decode: Decode[Page[T]], by_row: Decode[T]) -> Decode[Page[T]]:
+    def either(body: bytes) -> Page[T]:
+        try:
+            return decode(body)
+        except msgspec.ValidationError:
+            page = _decode_rows(body)
+            rows = [by_row(bytes(row)) for row in page.data]
+            return Page(data=rows, paging=page.paging, error=page.error)
+
+    return either
+
+
+_decode_rows: Final = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
 
 def _decoded(body: bytes, decode: Decode[T]) -> T:

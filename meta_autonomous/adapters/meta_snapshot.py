@@ -96,7 +96,7 @@ class AccountReader:
             countries=countries.result(),
             governed_by_rules=governed(governing, found.by_level()),
             activities=log.result(),
-            skipped=found.skipped,
+            skipped=ad_days.skipped() | found.skipped,
         )
 
     async def activities(

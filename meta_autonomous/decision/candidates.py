@@ -78,6 +78,7 @@ def gates_of(
         _status(entity),
         _age(entity, limits, now),
         _measured(entity, campaign, situation),
+        _readable(entity, situation),
         _editable(entity, campaign, now),
     )
 
@@ -242,6 +243,19 @@ def _counts(adset: AdSet, situation: Situation) -> bool:
 def _buys_purchases(adset: AdSet) -> bool:
     return adset.optimization_goal in PURCHASE_GOALS and (
         adset.purchase_event is None or adset.purchase_event in PURCHASE_EVENTS
+    )
+
+
+def _readable(entity: Entity, situation: Situation) -> Verdict:
+    """Without all of its purchases an entity's ROAS is too low, whatever it is."""
+    oddity = situation.snapshot.skipped.get(entity.id)
+    return (passes if oddity is None else stops)(
+        "candidate.readable",
+        observed=oddity is None,
+        limit=True,
+        message="What Meta said of it could be read."
+        if oddity is None
+        else f"What Meta said of it could not all be read: {oddity}.",
     )
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Evaluation, Memory, Situation
+from meta_autonomous.decision.geo import geography_of
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.outage import find_outage, outage_days
 from meta_autonomous.decision.roas_engine import LevelEstimates, estimate_level
@@ -55,6 +56,7 @@ def evaluate(
         rates=rates,
         outage=find_outage(snapshot, restatements),
         purchases_28d=_purchases(snapshot),
+        geography=geography_of(snapshot, snapshot.observed_at),
     )
 
 

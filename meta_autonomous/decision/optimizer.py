@@ -143,8 +143,32 @@ def _want_pauses(
                 f"{_two(_roas_of(good, situation))}. Its failing children are paused instead.",
             ),
         )
+    elif evaluation is not None and entity.id in look.open_ids:
+        _say_why_spared(entity, evaluation, limits, wanted)
     for child in _children(entity, situation):
         yield from _want_pauses(child, limits, look, wanted, only_hard_stops=only_hard_stops)
+
+
+def _say_why_spared(
+    entity: Entity, evaluation: Evaluation, limits: Limits, wanted: Wanted
+) -> None:
+    """A ROAS that looks like a hard stop and is none: what is missing."""
+    roas, limit = evaluation.roas, limits.hard_stop_roas
+    if roas is None or roas >= limit:
+        return
+    sure = evaluation.prob_below(limit)
+    wanted.say(
+        entity,
+        stops(
+            "wanted.pause",
+            observed=sure,
+            limit=limits.hard_stop_confidence,
+            message=f"Not paused: ROAS {_two(roas)} is below {limit}, but it is only "
+            f"{_percent(sure)} sure that the true ROAS is; {_percent(limits.hard_stop_confidence)}"
+            f" is needed, on a spend of {_dollars(limits.min_spend_usd)} (there were "
+            f"{_dollars(evaluation.spend_usd)}).",
+        ),
+    )
 
 
 def _pause(entity: Entity, evaluation: Evaluation, limits: Limits, *, hard: bool) -> Action:

@@ -299,7 +299,7 @@ class PolicyEngine:
         countries = given(plan, "countries")
         shares = given_or(plan, None, "distribution", "geo_distribution")
         distribution = distribution_of(shares or {}, countries or ())
-        if not distribution:
+        if not distribution or not countries:
             return blocks(0, 1, "No country is named; name at least one in countries.")
         if len(distribution) == 1:
             return passes(1, 1, "One country gets the whole budget.")

@@ -116,6 +116,9 @@ def _numbers(action: Action, case: Case) -> Iterable[Verdict]:
     if case.route is not Route.UNDO:  # an undo claims nothing
         yield sane_roas(action.roas, action.confidence)
     for entity in touched(action):
+        oddity = case.snapshot.skipped.get(entity.id)
+        if oddity is not None and case.route is not Route.UNDO:
+            yield blocks(None, None, f"The {named(entity)} could not be read whole: {oddity}.")
         measured = seen(entity, case).roas
         if measured is not None:
             yield possible_roas(measured)
@@ -127,6 +130,7 @@ def _read_is_whole(action: Action, case: Case) -> Verdict:
     if age > LONGEST_READ_AGE or age < -_CLOCK_SLACK:
         told = f"The account was read {hours(age)} ago; read it again (run a tick)."
         return blocks(in_hours(age), in_hours(LONGEST_READ_AGE), told)
+    age = max(age, timedelta(0))  # two clocks: "-0.01 h old" tells nobody anything
     needed = {snapshot.today, *window_of(case)}
     for entity in touched(action):
         needed.update(seen(entity, case).window)

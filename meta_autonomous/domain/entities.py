@@ -235,7 +235,9 @@ class AccountSnapshot:
     `days` holds each entity's rows by level; rows of archived and deleted entities are in it too,
     under ids that stand in none of the entity mappings. `first_day` is the first covered day.
     `countries` is each ad set's delivered spend by country over the window, in micros.
-    `activities` is None when the log was not read or could not be.
+    `activities` is None when the log was not read or could not be. `skipped` names what could not
+    be understood: an entity that then stands in no mapping, or one that does (its budget and spend
+    count) but whose purchases are not all known.
     """
 
     account: Account

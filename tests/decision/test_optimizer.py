@@ -104,6 +104,15 @@ def test_what_was_never_measured_is_in_no_hard_stop():
     assert not is_hard_stop(an_evaluation(roas="0.5", prob_below=0.99, spend=None), Limits())
 
 
+@pytest.mark.parametrize(("sure", "spend"), [(0.69, 700), (0.99, 99), (None, 700)])
+def test_what_only_looks_like_a_hard_stop_is_told_what_is_missing(sure, spend):
+    wanted = wanted_in(about("0.89", sure, spend=spend))
+    assert stopping(wanted, "c1")[0] == "wanted.pause"
+    assert "70 % is needed" in wanted.gates["c1"][0].message
+    assert "wanted.pause" not in stopping(wanted_in(about("0.9", 0.5)), "c1")
+    assert "wanted.pause" not in stopping(wanted_in(about(None, None, spend=0)), "c1")
+
+
 # --- the ordinary pause -------------------------------------------------------------------------
 
 
