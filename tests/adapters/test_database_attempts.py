@@ -239,8 +239,6 @@ from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.ports import RefusedByGuard
 
-pytestmark = pytest.mark.slow
-
 url, deed, who = sys.argv[1:]
 database = Database(url, platform="meta")
 database.runtime()
@@ -291,6 +289,7 @@ def _race(folder: Path, deed: str, processes: int = PROCESSES) -> int:
     return answers.count("won")
 
 
+@pytest.mark.slow
 def test_of_sixteen_approvals_at_once_one_wins(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     assert record(database, suggested()) == (1,)
@@ -302,6 +301,7 @@ def test_of_sixteen_approvals_at_once_one_wins(tmp_path: Path) -> None:
     assert database.verify_ledger().ok
 
 
+@pytest.mark.slow
 def test_of_intents_for_one_action_at_once_one_wins(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     assert record(database, granted()) == (1,)
@@ -309,6 +309,7 @@ def test_of_intents_for_one_action_at_once_one_wins(tmp_path: Path) -> None:
     assert len(database.open_attempts()) == 1
 
 
+@pytest.mark.slow
 def test_of_sixteen_actions_on_one_entity_at_once_one_is_sent(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     ids = [record(database, granted())[0] for _ in range(PROCESSES)]
@@ -317,6 +318,7 @@ def test_of_sixteen_actions_on_one_entity_at_once_one_is_sent(tmp_path: Path) ->
     assert len(database.open_attempts()) == 1
 
 
+@pytest.mark.slow
 def test_intents_at_once_do_not_exceed_the_cap_together(tmp_path: Path) -> None:
     # 8 approvals of 10 USD each, with 55 USD left. Who is approved counts from then on, so that
     # late approvals may keep all from going; more than five must never go.

@@ -827,7 +827,7 @@ PLAN = {
         ({"pixel_id": ""}, False),
         ({"pixel_id": None}, False),
         ({"pixel_id": True}, False),
-        ({"countries": []}, True),  # the distribution names them
+        ({"countries": []}, False),  # a distribution of what is not targeted
         ({"countries": [], "distribution": {}}, False),
         ({"countries": ["ES"], "distribution": None}, True),
         ({"countries": ["FR"], "distribution": {"FR": 1}}, True),
