@@ -62,7 +62,7 @@ async def open_world(
             book=loaded.book(),
             rates=loaded.rates(),
             actor=actor,
-            notifier=_notifier(loaded),
+            notifier=notifier_for(loaded),
             clock=clock,
         )
 
@@ -150,7 +150,8 @@ def _meta_api(loaded: LoadedSettings, system: System) -> Any:
     )
 
 
-def _notifier(loaded: LoadedSettings) -> Notifier:
+def notifier_for(loaded: LoadedSettings) -> Notifier:
+    """The way to people. Raises ConfigError when what it needs is not there."""
     from meta_autonomous.adapters.notify import AppriseNotifier, Silence
 
     urls = loaded.notify_urls

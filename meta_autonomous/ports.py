@@ -11,12 +11,13 @@ Errors are divided by what we know afterwards, not by technology:
     └── PlatformError                a read of Meta failed: nothing was asked to change
         ├── Unreachable              network, 5xx, nonsense, deadline (exit 4)
         ├── Throttled                Meta said: later (left for the next tick)
+        │   └── Penalised            ... because its rules were broken (alert)
         ├── AuthFailed               token or permission (exit 4, alert)
         ├── Gone                     the object does not exist, or is not ours to see
         └── BadAnswer                Meta answered, but not what the docs promise: read refused
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -91,6 +92,12 @@ class Throttled(PlatformError):
         self.until = until
 
 
+class Penalised(Throttled):
+    """Meta has blocked the account for breaking its rules; insisting makes it worse."""
+
+    code = "penalised"
+
+
 class AuthFailed(PlatformError):
     code = "auth"
 
@@ -116,12 +123,21 @@ class AnswerKind(StrEnum):
     UNKNOWN = "unknown"  # anything else: it may have happened
 
 
+class Throttle(StrEnum):
+    """What a throttled write has to wait for."""
+
+    ACCOUNT = "account"  # its quota: nothing else of the account fares better
+    ENTITY = "entity"  # this one entity's own limit, which concerns nothing else
+    PENALTY = "penalty"  # the account is blocked for breaking Meta's rules
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     kind: AnswerKind
     detail: str  # for people; never contains a token
     trace_id: str | None = None
     until: datetime | None = None  # throttled: when Meta will take writes again
+    throttle: Throttle = Throttle.ACCOUNT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +204,17 @@ class LedgerEntry:
     seq: int
     hash: str
     event: LedgerEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerLine:
+    """One entry as it is stored, for a proof elsewhere: the text that was hashed, untouched. What
+    is no UTF-8 in it stands as lone surrogates."""
+
+    seq: int
+    previous: str  # the stored hash of the entry before
+    hash: str
+    body: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +317,16 @@ class AccountRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CreativeUse:
+    """An ad that runs a creative, as the last read found it."""
+
+    ad_id: str
+    name: str
+    campaign_id: str
+    status: str  # effective, Meta's word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CreativeRecord:
     """A creative and who approved it: `status` is approved, rejected or pending, `source`
     baseline (in use at the account's first read), person, or seen (nobody decided yet)."""
@@ -301,6 +338,7 @@ class CreativeRecord:
     first_seen_at: datetime
     decided_at: datetime | None = None
     decided_by: str | None = None
+    ads: tuple[CreativeUse, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -444,11 +482,18 @@ class Store(Protocol):
         ...
 
     def record_event(
-        self, attempt: Attempt, event: AttemptEvent, *, at: datetime, detail: str
+        self,
+        attempt: Attempt,
+        event: AttemptEvent,
+        *,
+        at: datetime,
+        detail: str,
+        blocked_until: datetime | None = None,
     ) -> Attempt:
         """Move the attempt by `next_state` from the state that the caller knows. An answer puts
-        `effect_at` forward to `at`, never back; UNREADABLE adds one to `unsettled_reads`. Raises
-        RefusedByGuard when another process moved it first."""
+        `effect_at` forward to `at`, never back; UNREADABLE adds one to `unsettled_reads`.
+        `blocked_until` is when Meta will take another budget for the entity, where it said so.
+        Raises RefusedByGuard when another process moved it first."""
         ...
 
     def attempts_of(self, action_id: int) -> tuple[Attempt, ...]:
@@ -475,7 +520,8 @@ class Store(Protocol):
         who: str,
         why: str = "",
     ) -> str | None:
-        """Approve or reject a creative, seen or not yet seen. Its status before, if it had one."""
+        """Approve or reject a creative, seen or not yet seen. Its status before, if it had one;
+        when that is the wanted one already, nothing is written."""
         ...
 
     # alerts
@@ -489,6 +535,11 @@ class Store(Protocol):
     def ledger(
         self, *, since: datetime | None = None, limit: int = 100
     ) -> tuple[LedgerEntry, ...]: ...
+    def ledger_lines(self, *, since: datetime | None = None) -> Iterator[LedgerLine]:
+        """Every entry as stored, oldest first and without a gap, from the first that is not older
+        than `since`. Read page by page, not in one transaction: entries are only ever added."""
+        ...
+
     def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck: ...
 
     # locks: released by death, never by a clock

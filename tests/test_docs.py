@@ -28,7 +28,7 @@ from meta_autonomous.decision.safety import SAFETY_RULES
 from meta_autonomous.domain.action import ActionType, Route
 from meta_autonomous.render import policies
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
-from tests.cli.test_roles import ADMIN, MANAGER, TICK
+from tests.cli.test_roles import ADMIN, ADMIN_LATER, MANAGER, TICK, WATCH
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -65,7 +65,7 @@ def _usage(command: Any) -> Iterator[str]:
         if longest in ("--json", "--help"):
             continue
         if param.param_type_name == "argument":
-            name = str(param.metavar or param.name.upper()).strip("[]{}")
+            name = str(param.metavar or param.name.upper()).strip("[]{}.")
             yield f"{name}…" if param.nargs == -1 else name
         elif param.is_flag:
             yield f"[{longest}]"
@@ -74,7 +74,12 @@ def _usage(command: Any) -> Iterator[str]:
 
 
 def _role(name: str) -> str:
-    for role, listed in (("admin, service", TICK), ("manager", MANAGER), ("admin", ADMIN)):
+    for role, listed in (
+        ("admin, service", TICK),
+        ("manager, service", WATCH),
+        ("manager", MANAGER),
+        ("admin", ADMIN + ADMIN_LATER),
+    ):
         if any(" ".join(words).startswith(name) for words in listed):
             return role
     return {"init": "admin", "policies check": "manager"}.get(name, "anyone")

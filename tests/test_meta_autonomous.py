@@ -3,11 +3,16 @@
 Four of the worker and one of policy and safety working together follow at the end.
 """
 
+import asyncio
+import os
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from meta_autonomous import PolicyEngine, SafetyEngine
+from meta_autonomous import AutonomousSettings, MetaAutoWorker, PolicyEngine, SafetyEngine
 from meta_autonomous.decision.limits import Limits
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -124,5 +129,94 @@ def test_safety_checks_that_roas_and_confidence_are_sane(safety: SafetyEngine) -
 
 # --- worker -------------------------------------------------------------------------------------
 
+#: What the seed's tick tells.
+SEED_FIELDS = {
+    "success",
+    "tick_started_at",
+    "tick_completed_at",
+    "campaigns_evaluated",
+    "actions_generated",
+    "actions_policy_blocked",
+    "actions_safety_blocked",
+    "actions_queued",
+    "actions_executed",
+    "actions_failed",
+    "errors",
+}
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., MetaAutoWorker]:
+    """A worker on a sandbox of its own: nothing configured but what the test says."""
+    for name in list(os.environ):
+        if name.startswith(("META_", "MAX_", "MIN_", "HARD_STOP_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("META_AUTO_STATE_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+
+    def build(**settings: Any) -> MetaAutoWorker:
+        return MetaAutoWorker(settings=AutonomousSettings(**settings))
+
+    return build
+
+
+def ticked(worker: MetaAutoWorker) -> dict[str, Any]:
+    return asyncio.run(worker.tick())
+
+
+def outcomes(report: dict[str, Any], kind: str) -> set[str]:
+    return {action["outcome"] for action in report["actions"] if action["type"] == kind}
+
+
+def test_worker_tick_returns_the_seeds_fields(worker: Callable[..., MetaAutoWorker]) -> None:
+    report = ticked(worker())
+    assert set(report) >= SEED_FIELDS
+    assert report["success"] is True
+    assert report["campaigns_evaluated"] > 0
+    assert report["actions_generated"] == len(report["actions"])
+
+
+def test_worker_in_suggest_mode_queues_everything(worker: Callable[..., MetaAutoWorker]) -> None:
+    report = ticked(worker(meta_auto_mode="suggest"))
+    assert report["mode"] == "suggest"
+    assert report["actions_queued"] > 0
+    assert report["actions_executed"] == 0
+
+
+def test_worker_in_auto_mode_executes_what_is_safe(worker: Callable[..., MetaAutoWorker]) -> None:
+    report = ticked(worker(meta_auto_mode="auto"))
+    assert report["actions_executed"] > 0
+    done = [action for action in report["actions"] if action["outcome"] == "executed"]
+    assert {action["type"] for action in done} <= {"pause", "scale_up", "scale_down"}
+    assert all(abs(action["change_pct"] or 0) <= 0.1 for action in done)
+    assert outcomes(report, "pause") == {"executed"}
+
+
+def test_worker_is_initialised_with_its_settings(
+    worker: Callable[..., MetaAutoWorker], tmp_path: Path
+) -> None:
+    database = tmp_path / "elsewhere.sqlite3"
+    settings = AutonomousSettings(max_actions_per_tick=1, min_spain_percentage=0)
+    chosen = MetaAutoWorker(f"sqlite:///{database}", settings)
+    report = ticked(chosen)
+    assert report["actions_queued"] == 1
+    assert report["actions_deferred"] > 0
+    assert database.exists()
+
 
 # --- integration --------------------------------------------------------------------------------
+
+
+def test_policy_and_safety_work_together(worker: Callable[..., MetaAutoWorker]) -> None:
+    """Both engines judge every action; what either refuses is not done, and says why."""
+    report = ticked(worker(meta_auto_mode="auto", max_daily_spend_usd=3_400))
+    blocked = {action["outcome"] for action in report["actions"]} & {
+        "policy_blocked",
+        "safety_blocked",
+    }
+    assert blocked == {"policy_blocked", "safety_blocked"}
+    for action in report["actions"]:
+        engines = {verdict["rule"].partition(".")[0] for verdict in action["verdicts"]}
+        assert engines >= {"policy", "safety"}
+        refused = {v["rule"] for v in action["verdicts"] if v["outcome"] == "block"}
+        assert bool(refused) is (action["outcome"] not in ("executed", "queued"))

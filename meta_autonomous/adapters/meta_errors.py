@@ -61,8 +61,9 @@ class InvalidRequest(BadAnswer):
         self.is_about_a_parameter = error.code == INVALID_PARAMETER
 
 
-_ABUSE: Final = 368
-THROTTLES: Final = frozenset({4, 17, 32, 341, _ABUSE, 613, *range(80_000, 80_015)})
+#: "Temporarily blocked": the account broke Meta's rules, or looked like it.
+PENALTY: Final = 368
+THROTTLES: Final = frozenset({4, 17, 32, 341, PENALTY, 613, *range(80_000, 80_015)})
 _BLOCKED_BY_META: Final = frozenset({1_404_078, 1_404_163, 2_859_015})
 _PERMISSIONS: Final = frozenset({3, 10, *range(200, 300)})
 _BAD_SIGNATURE: Final = 104
@@ -152,7 +153,7 @@ def default_wait(error: GraphError) -> timedelta:
     match (error.code, error.error_subcode):
         case (613, 5_044_001):  # changes per second
             return timedelta(minutes=1)
-        case (code, _) if code == _ABUSE:  # "temporarily blocked": insisting makes it worse
+        case (code, _) if code == PENALTY:  # insisting makes it worse
             return timedelta(hours=4)
         case _:
             return timedelta(minutes=5)
@@ -196,6 +197,6 @@ def remedy_for(error: GraphError) -> str:
         )
     if error.code == _OLD_VERSION:
         return "set META_GRAPH_VERSION to a version that Meta still serves"
-    if error.code in _BLOCKED_BY_META or error.code == _ABUSE:
+    if error.code in _BLOCKED_BY_META or error.code == PENALTY:
         return "Meta has restricted this account: look into Account Quality before going on"
     return ""

@@ -305,8 +305,10 @@ def _facts(row: AdDayRow, spend: int) -> DayFacts:
 
 
 def _purchases(row: AdDayRow) -> tuple[int, int]:
-    """Count and value (micros) of the one purchase type that counts. Data-driven attribution
-    gives parts of purchases: they are rounded to the nearest whole, half up, each row by itself."""
+    """Count and value (micros) of the one purchase type that counts.
+
+    Data-driven attribution gives parts of purchases: each row's count is rounded half up.
+    """
     counts = _of_purchases(row.actions)
     values = _of_purchases(row.action_values)
     for kind in PURCHASE_TYPES:

@@ -52,11 +52,14 @@ class Pace:
         full = [usage.reset_seconds for usage in usages if usage.percent >= _FULL_PERCENT]
         state.full_until = now + (max(full) or _DEFAULT_WAIT_SECONDS) if full else 0.0
 
-    def block(self, account_id: str | None, seconds: float) -> None:
-        """Meta refused a call. A longer wait that its headers named stands."""
+    def block(self, account_id: str | None, seconds: float, *, at_least: bool = False) -> None:
+        """Meta refused a call. A wait that its headers named stands, unless it is `at_least` so
+        long."""
         state = self._states.setdefault(account_id, _State())
-        if state.blocked_until <= self._monotonic():
-            state.blocked_until = self._monotonic() + min(seconds, _LONGEST_WAIT_SECONDS)
+        now = self._monotonic()
+        if state.blocked_until <= now or at_least:
+            until = now + min(seconds, _LONGEST_WAIT_SECONDS)
+            state.blocked_until = max(state.blocked_until, until)
 
     def wait_seconds(self, account_id: str | None, *, settles: bool = False) -> float:
         """Seconds for which nothing should be asked of Meta; 0.0 when it may be. Reads that

@@ -24,6 +24,7 @@ from tenacity import (
 )
 
 from meta_autonomous.adapters.meta_errors import (
+    PENALTY,
     GraphError,
     InvalidRequest,
     PassingTrouble,
@@ -39,7 +40,7 @@ from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, Loss, NoAn
 from meta_autonomous.adapters.meta_json import NotJson, mend
 from meta_autonomous.adapters.meta_pace import Pace
 from meta_autonomous.adapters.meta_time import TrustedTime
-from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Throttled, Unreachable
+from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Penalised, Throttled, Unreachable
 
 LOG: Final = logging.getLogger("meta_auto.meta")
 
@@ -113,6 +114,7 @@ class GraphReader:
         self._retry_wait = retry_wait
         self._retries = 0
         self._warnings: dict[str, None] = {}
+        self._penalties: dict[str | None, GraphError] = {}
         self.requests = 0
 
     @property
@@ -207,6 +209,10 @@ class GraphReader:
         """The error for an account that Meta wants to be left alone."""
         wait = self._pace.wait_seconds(account_id)
         until = self._time.best() + timedelta(seconds=wait)
+        penalty = self._penalties.get(account_id)
+        if penalty is not None:
+            says = self._http.scrubbed(describe(penalty))
+            return Penalised(says, remedy=remedy_for(penalty), until=until)
         remedy = f"nothing to do: a tick after {until:%H:%M} UTC will work it again"
         return Throttled(why, remedy=remedy, until=until)
 
@@ -308,7 +314,10 @@ class GraphReader:
 
     def refused_for_now(self, account_id: str | None, error: GraphError, says: str) -> Throttled:
         """Meta throttles: nobody asks for this account again before the time is over."""
-        self._pace.block(account_id, default_wait(error).total_seconds())
+        is_penalty = error.code == PENALTY
+        if is_penalty:
+            self._penalties[account_id] = error
+        self._pace.block(account_id, default_wait(error).total_seconds(), at_least=is_penalty)
         return self.throttled(account_id, says)
 
     def _raise_lost(self, lost: NoAnswer) -> NoReturn:

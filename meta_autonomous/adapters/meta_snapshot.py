@@ -30,7 +30,14 @@ from meta_autonomous.domain.entities import (
     Activity,
     Level,
 )
-from meta_autonomous.ports import AuthFailed, BadAnswer, PlatformError, ReadPlan, Throttled
+from meta_autonomous.ports import (
+    AuthFailed,
+    BadAnswer,
+    Penalised,
+    PlatformError,
+    ReadPlan,
+    Throttled,
+)
 
 _EDGES: Final = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads"}
 _SHARD_DAYS: Final = 7
@@ -191,7 +198,7 @@ def _telling(failures: BaseExceptionGroup[BaseException]) -> BaseException:
         _telling(one) if isinstance(one, BaseExceptionGroup) else one
         for one in failures.exceptions
     ]
-    order: tuple[type[BaseException], ...] = (AuthFailed, Throttled, PlatformError)
+    order: tuple[type[BaseException], ...] = (AuthFailed, Penalised, Throttled, PlatformError)
     unexpected = [error for error in errors if not isinstance(error, PlatformError)]
     if unexpected:
         return unexpected[0]

@@ -8,7 +8,6 @@ Nothing that Meta or the network does raises.
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Final
 
 from meta_autonomous.adapters.meta_errors import (
@@ -28,7 +27,7 @@ from meta_autonomous.adapters.meta_read import LOG, GraphReader
 from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.domain.entities import Status
 from meta_autonomous.domain.intent import Change, ChangedField
-from meta_autonomous.ports import Answer, AnswerKind
+from meta_autonomous.ports import Answer, AnswerKind, Penalised, Throttle, Throttled
 
 _ENTITY_ID: Final = re.compile(r"[0-9]{1,20}")
 _BUDGET: Final = re.compile(r"[1-9][0-9]{0,14}")
@@ -80,11 +79,8 @@ class Writer:
             return Answer(kind=AnswerKind.NOT_SENT, detail="the time of this run is over")
         wait = self.pace.wait_seconds(change.account_id)
         if wait > 0:
-            return Answer(
-                kind=AnswerKind.THROTTLED,
-                detail="Meta's quota for this account is used up for now",
-                until=self.time.best() + timedelta(seconds=wait),
-            )
+            why = "Meta's quota for this account is used up for now"
+            return _later(self.graph.throttled(change.account_id, why))
         return None
 
     def _judged(self, answer: HttpAnswer, change: Change) -> Answer:
@@ -112,11 +108,30 @@ class Writer:
     def _throttled(
         self, error: GraphError, change: Change, detail: str, trace_id: str | None
     ) -> Answer:
-        until: datetime | None = self.time.best() + default_wait(error)
         if (error.code, error.error_subcode) != ADSET_BUDGET_PACE:
             # Not that one ad set's own limit: the whole account has to wait.
-            until = self.graph.refused_for_now(change.account_id, error, detail).until
-        return Answer(kind=AnswerKind.THROTTLED, detail=detail, trace_id=trace_id, until=until)
+            return _later(
+                self.graph.refused_for_now(change.account_id, error, detail), trace_id=trace_id
+            )
+        return Answer(
+            kind=AnswerKind.THROTTLED,
+            detail=detail,
+            trace_id=trace_id,
+            until=self.time.best() + default_wait(error),
+            throttle=Throttle.ENTITY,
+        )
+
+
+def _later(throttled: Throttled, *, trace_id: str | None = None) -> Answer:
+    """The answer for an account that Meta wants to be left alone."""
+    is_penalty = isinstance(throttled, Penalised)
+    return Answer(
+        kind=AnswerKind.THROTTLED,
+        detail=f"{throttled.message} ({throttled.remedy})" if is_penalty else throttled.message,
+        trace_id=trace_id,
+        until=throttled.until,
+        throttle=Throttle.PENALTY if is_penalty else Throttle.ACCOUNT,
+    )
 
 
 def _says_success(body: bytes) -> bool:

@@ -14,6 +14,7 @@ from meta_autonomous.cli import (
     actions,
     alerts,
     campaigns,
+    creatives,
     demo,
     estimate,
     explain,
@@ -30,7 +31,7 @@ from meta_autonomous.cli.session import AsJson
 
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
 _ORDER: Final = (
-    *("tick", "status", "suggestions", "actions", "campaigns", "explain"),
+    *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
     *("mode", "start", "stop", "policies", "alerts", "ledger"),
     *("init", "db", "estimate", "demo", "sandbox"),
 )
@@ -105,6 +106,7 @@ app.add_typer(suggestions.app, name="suggestions")
 app.add_typer(actions.app, name="actions")
 app.command(name="explain")(explain.explain)
 app.add_typer(campaigns.app, name="campaigns")
+app.add_typer(creatives.app, name="creatives")
 app.command(name="estimate")(estimate.estimate)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")

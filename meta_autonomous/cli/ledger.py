@@ -1,5 +1,6 @@
 """`ledger`: the audit trail."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,8 +15,14 @@ from meta_autonomous.cli.session import (
     reading_time,
 )
 from meta_autonomous.cli.statuses import SINCE_HELP, since
+from meta_autonomous.cli.usage import WrongUsage
 
 app = group("The audit trail: who did what, when and why.")
+
+
+class ExportFormat(StrEnum):
+    JSONL = "jsonl"
+    CSV = "csv"
 
 
 @app.command("list")
@@ -71,3 +78,42 @@ def verify(
         lambda: render.check_document(check, platform=platform),
         code=EXIT_DONE if check.ok else EXIT_REFUSED,
     )
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    *,
+    form: Annotated[
+        ExportFormat | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="jsonl (default): one entry a line, as it was hashed; csv: for spreadsheets.",
+        ),
+    ] = None,
+    from_time: Annotated[
+        str | None, typer.Option("--since", metavar="WHEN", help=SINCE_HELP)
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Print every entry as it is stored.
+
+    Each line of jsonl has seq, prev, hash and the body, untouched: enough to compute the chain
+    elsewhere. --since begins at the first entry that is not older, and leaves none out from there.
+    """
+    session = Session.of(context, as_json=as_json)
+    if session.as_json and form is not None:
+        raise WrongUsage("Give --json, which prints one list, or --format, not both.")
+    with session.records(Role.MANAGER) as (store, loaded, _):
+        from meta_autonomous.render import ledger as render
+        from meta_autonomous.render.output import stream
+
+        lines = store.ledger_lines(since=since(from_time, lambda: reading_time(loaded)))
+        if session.as_json:
+            stream(render.exported_list(lines))
+        elif form is ExportFormat.CSV:
+            stream(render.exported_csv(lines))
+        else:
+            stream(render.exported_lines(lines))
+    return EXIT_DONE

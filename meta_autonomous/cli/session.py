@@ -28,6 +28,7 @@ class Role(Enum):
 
     MANAGER = "a manager (META_AUTO_MANAGERS)"
     ADMIN = "an admin (META_AUTO_ADMINS)"
+    WATCHER = "a manager (META_AUTO_MANAGERS) or the service account (META_AUTO_SERVICE_USER)"
     TICKER = "an admin (META_AUTO_ADMINS) or the service account (META_AUTO_SERVICE_USER)"
 
 
@@ -138,6 +139,8 @@ def _may(actor: "Actor", role: Role) -> bool:
             return actor.is_manager or actor.is_admin
         case Role.ADMIN:
             return actor.is_admin
+        case Role.WATCHER:
+            return actor.is_manager or actor.is_admin or actor.is_service
         case Role.TICKER:
             return actor.is_admin or actor.is_service
 

@@ -16,11 +16,6 @@ _FX_PREFIX: Final = "meta_auto_fx_"
 db_app = group("The database.")
 
 
-@db_app.callback()
-def _group() -> None:
-    """Keep `upgrade` a word of its own while it is the only command of the group."""
-
-
 @db_app.command()
 def upgrade(context: typer.Context, *, as_json: AsJson = False) -> int:
     """Bring the database to this version."""
@@ -38,6 +33,44 @@ def upgrade(context: typer.Context, *, as_json: AsJson = False) -> int:
         database.close()
     shaped = {"upgraded": upgraded, "database": database.location, "platform": platform}
     return session.present(shaped, lambda: upgraded_document(shaped))
+
+
+@db_app.command()
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A file that does not exist yet.")],
+    *,
+    as_json: AsJson = False,
+) -> int:
+    """Copy a SQLite database while it is in use.
+
+    The copy is whole, and of mode 0600: it holds the audit trail and everything that was decided.
+    """
+    session = Session.of(context, as_json=as_json)
+    loaded = session.settings()
+    session.permit(loaded, Role.ADMIN)
+    from meta_autonomous.adapters.database import Database
+    from meta_autonomous.ports import RefusedByGuard
+    from meta_autonomous.render.setup import backed_up_document
+
+    target = file.expanduser().absolute()
+    platform = loaded.system().platform
+    database = Database(loaded.database_url, platform=platform)
+    try:
+        if not database.exists():
+            database.check()  # says so; an older schema is copied all the same
+        if target.exists():
+            raise RefusedByGuard(f"{target} exists already.", remedy="Name a new file.")
+        database.backup(target)
+    finally:
+        database.close()
+    shaped = {
+        "backup": str(target),
+        "bytes": target.stat().st_size,
+        "database": database.location,
+        "platform": platform,
+    }
+    return session.present(shaped, lambda: backed_up_document(shaped))
 
 
 def init(

@@ -29,6 +29,9 @@ INCREASES_AND_RESUME: Final = INCREASES | {ActionType.RESUME}
 EVERY_ROUTE: Final = frozenset(Route)
 ONLY_AUTO: Final = frozenset({Route.AUTO})
 
+#: How far a moment may lie ahead of the trusted clock before the time is not to be believed.
+CLOCK_SLACK: Final = timedelta(seconds=120)
+
 Check = Callable[[Action, Case], Verdict]
 
 
@@ -268,6 +271,9 @@ def dollars(usd: Decimal) -> str:
 
 
 def in_hours(duration: timedelta) -> Decimal:
+    """What lies ahead by no more than two clocks may differ is no time ago, never less."""
+    if -CLOCK_SLACK <= duration < timedelta(0):
+        duration = timedelta(0)
     return tidy(Decimal(duration // timedelta(seconds=36)) / 100)
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from meta_autonomous.decision.context import Case
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import (
+    CLOCK_SLACK,
     blocks,
     demotes,
     dollars,
@@ -34,8 +35,6 @@ from meta_autonomous.domain.verdict import Verdict
 
 #: A read older than this says nothing of now.
 LONGEST_READ_AGE: Final = timedelta(hours=24)
-#: How far a read may lie ahead of the trusted clock before the time is not to be believed.
-_CLOCK_SLACK: Final = timedelta(seconds=120)
 _SUSPICIOUS_ROAS: Final = Decimal("0.5")
 _SUSPICIOUS_CONFIDENCE: Final = Decimal("0.9")
 #: A campaign learns when learning ad sets carried more than this share of its spend.
@@ -127,10 +126,10 @@ def _numbers(action: Action, case: Case) -> Iterable[Verdict]:
 def _read_is_whole(action: Action, case: Case) -> Verdict:
     snapshot = case.snapshot
     age = case.now - snapshot.observed_at
-    if age > LONGEST_READ_AGE or age < -_CLOCK_SLACK:
-        told = f"The account was read {hours(age)} ago; read it again (run a tick)."
+    if age > LONGEST_READ_AGE or age < -CLOCK_SLACK:
+        when = f"{hours(age)} ago" if age > LONGEST_READ_AGE else f"{hours(-age)} in the future"
+        told = f"The account was read {when}; read it again (run a tick)."
         return blocks(in_hours(age), in_hours(LONGEST_READ_AGE), told)
-    age = max(age, timedelta(0))  # two clocks: "-0.01 h old" tells nobody anything
     needed = {snapshot.today, *window_of(case)}
     for entity in touched(action):
         needed.update(seen(entity, case).window)

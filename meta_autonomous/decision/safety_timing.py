@@ -124,7 +124,25 @@ def platform_pace(action: Action, case: Case) -> Verdict:
     return strictest(
         verdict
         for leg in action.legs
-        for verdict in (_sent_too_often(leg, case), _above_spent(leg, case))
+        for verdict in (
+            _blocked_by_meta(leg, case),
+            _sent_too_often(leg, case),
+            _above_spent(leg, case),
+        )
+    )
+
+
+def _blocked_by_meta(leg: BudgetLeg, case: Case) -> Verdict:
+    """Others change budgets too, so Meta may count four changes where we sent fewer."""
+    until = case.memory(leg.entity).budget_blocked_until
+    if until is None or until <= case.now:
+        return passes(None, None, f"Meta takes budgets for the {named(leg.entity)}.")
+    return defers(
+        moment(case.now),
+        moment(until),
+        f"The budget of the {named(leg.entity)} was changed too often within the hour, and Meta "
+        f"takes no other one; wait until {moment(until)}.",
+        eligible_at=until,
     )
 
 

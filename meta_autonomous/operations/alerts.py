@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, Protocol
 
+from meta_autonomous.decision.context import Situation, Totals
+from meta_autonomous.decision.safety import BLAST_RADIUS
+from meta_autonomous.decision.safety_spend import WORST_OVERSPEND
 from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
-from meta_autonomous.domain.verdict import Ruling
+from meta_autonomous.domain.verdict import Effect, Ruling
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import WORKER, ActionRecord, AlertRecord
@@ -21,8 +24,6 @@ A_DAY: Final = timedelta(hours=24)
 HARD_STOP_STANDS: Final = timedelta(hours=24)
 
 _TRIED: Final = frozenset({ActionStatus.EXECUTED, ActionStatus.UNDONE, ActionStatus.FAILED})
-#: Blocked by these alone, an action only waits.
-_WAITS: Final = frozenset({"safety.cooldown", "safety.embargo"})
 
 
 class AlertMaker(Protocol):
@@ -34,10 +35,12 @@ class AlertMaker(Protocol):
 #: Alerts whose condition every complete tick looks at afresh: absent means cleared.
 _REVIEWED: Final = (
     "auth:",
+    "penalised:",
     "account_status:",
     "no_purchases:",
     "tracking_outage:",
     "blast_radius:",
+    "runaway_day:",
     "spend_near_cap",
     "spend_over_cap",
     "actions_failing",
@@ -86,6 +89,13 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
 
     for account_id, message in report.auth_failures.items():
         yield alert(f"auth:{account_id}", "critical", f"Ad account {account_id}: {message}")
+    for account_id, message in report.penalties.items():
+        yield alert(
+            f"penalised:{account_id}",
+            "critical",
+            f"Ad account {account_id} is blocked for breaking Meta's rules: nothing is sent there "
+            f"for some hours. Look into Account Quality. {message}",
+        )
     for account_id, situation in report.situations.items():
         account = situation.snapshot.account
         if not account.can_deliver:
@@ -136,8 +146,7 @@ def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRe
                 action.entity.id,
             )
         if any(
-            v.rule == "safety.blast_radius" and v.effect.value == "demotes"
-            for v in decision.verdicts
+            v.rule == BLAST_RADIUS.id and v.effect is Effect.DEMOTES for v in decision.verdicts
         ):
             yield alert_of(
                 f"blast_radius:{decision.account_id}",
@@ -170,8 +179,8 @@ def _of_the_day(world: World, now: datetime, *, alert_of: AlertMaker) -> Iterato
 
 
 def _is_more_than_a_wait(record: ActionRecord) -> bool:
-    blocking = {v["rule"] for v in record.verdicts if v["outcome"] == Ruling.BLOCK}
-    return bool(blocking - _WAITS)
+    """Something refuses it that time alone won't cure."""
+    return any(v["outcome"] == Ruling.BLOCK and not v.get("eligible_at") for v in record.verdicts)
 
 
 def _of_spend(report: TickReport, world: World, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
@@ -188,3 +197,21 @@ def _of_spend(report: TickReport, world: World, *, alert_of: AlertMaker) -> Iter
             "warning",
             f"Today's spend of ${spent:,.2f} is over 90 % of the cap of ${cap:,.2f}.",
         )
+    for account_id, situation in report.situations.items():
+        running = list(_running_away(situation, report.totals))
+        if running:
+            yield alert_of(
+                f"runaway_day:{account_id}",
+                "warning",
+                f"Ad account {account_id}: today {', '.join(running)} spent more than "
+                f"{WORST_OVERSPEND} times the daily budget, which Meta should not do. Look at it "
+                "in Ads Manager.",
+            )
+
+
+def _running_away(situation: Situation, totals: Totals) -> Iterator[str]:
+    snapshot = situation.snapshot
+    for holder in (*snapshot.campaigns.values(), *snapshot.adsets.values()):
+        day = totals.holders.get(holder.id)
+        if day is not None and day.spent_usd > day.budget_usd * WORST_OVERSPEND > 0:
+            yield f"{holder.level} {holder.name}"

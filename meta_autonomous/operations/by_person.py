@@ -1,6 +1,6 @@
 """What every deed of a person has in common: who may, what came of it, and its exit code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,9 +23,9 @@ LOCK_WAIT_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Handled:
-    """What became of one id a person named."""
+    """What became of one id a person named: of an action, a creative, or an alert's key."""
 
-    id: int
+    id: int | str
     status: str
     message: str
     exit_code: int = EXIT_DONE
@@ -38,6 +38,12 @@ def exit_code_of(handled: Sequence[Handled]) -> int:
     """One code for several ids: their common one, or 4 when some were done and some were not."""
     codes = {one.exit_code for one in handled}
     return codes.pop() if len(codes) == 1 else EXIT_PARTLY if codes else EXIT_DONE
+
+
+def in_order(handled: Iterable[Handled], ids: Iterable[int | str]) -> list[Handled]:
+    """As the person named them."""
+    places = {one: place for place, one in enumerate(ids)}
+    return sorted(handled, key=lambda one: places[one.id])
 
 
 def exit_code_after(done: Executed) -> int:

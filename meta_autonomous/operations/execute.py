@@ -10,11 +10,12 @@ adjusted: an entity that stands elsewhere than the decision found it supersedes 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from meta_autonomous.decision.rules import moment
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, Change
 from meta_autonomous.operations.change import Stale, Step, change_to_send, steps_of
@@ -36,8 +37,11 @@ from meta_autonomous.ports import (
     AuthFailed,
     Gone,
     MetaAutoError,
+    Penalised,
     PlatformError,
     RefusedByGuard,
+    Store,
+    Throttle,
     Throttled,
 )
 
@@ -65,7 +69,8 @@ class Executed:
 
     `outcome` is the tick's word; a superseded action counts as deferred, for it is decided
     afresh. `status` is where the action's row stands now. `problem` is what kept it from being
-    sent or taken, where that was an error of the platform's or a guard's refusal.
+    sent or taken, where that was an error of the platform's or a guard's refusal; None also where
+    Meta's limit concerned this entity alone.
     """
 
     outcome: Outcome
@@ -233,6 +238,7 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     try:
         # The time before the reading: a process that slept after it must not act on it.
         now = await world.platform.trusted_now()
+        _wait_if_asked_to(world, decided_on.account_id, now)
         found = await world.platform.read_entity(
             decided_on.account_id, decided_on.id, decided_on.level
         )
@@ -260,6 +266,15 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     logger.info("action %d: sending %s", deed.record.id, change)
     answer = await world.platform.write(change)
     return await _note_answer(deed, attempt, answer)
+
+
+def _wait_if_asked_to(world: World, account_id: str, now: datetime) -> None:
+    """What Meta told an earlier run holds for this one. Raises Throttled."""
+    until = world.store.account(account_id).blocked_until
+    if until is not None and until > now:
+        raise Throttled(
+            f"Meta asked to leave account {account_id} alone until {moment(until)}", until=until
+        )
 
 
 def _commit_intent(deed: _Deed, step: Step, change: Change, now: datetime) -> Attempt:
@@ -336,15 +351,35 @@ async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
                 attempt=known,
             )
         case AnswerKind.THROTTLED:
-            known = record_event(attempt, AttemptEvent.ANSWERED_NO, at=at, detail=detail)
+            is_of_entity = answer.throttle is Throttle.ENTITY
+            if not is_of_entity:
+                _remember(deed.world.store, deed.record.account_id, answer)
+            known = record_event(
+                attempt,
+                AttemptEvent.ANSWERED_NO,
+                at=at,
+                detail=detail,
+                blocked_until=answer.until if is_of_entity else None,
+            )
             return _End(
                 status=ActionStatus.DEFERRED,
                 message=_sentence(f"Meta asked to wait: {answer.detail}"),
                 attempt=known,
-                problem=Throttled(answer.detail, until=answer.until),
+                problem=None if is_of_entity else _throttled(answer),
             )
         case AnswerKind.NOT_SENT:
             return _never_left(deed, attempt, answer.detail, at=at)
+
+
+def _throttled(answer: Answer) -> Throttled:
+    kind = Penalised if answer.throttle is Throttle.PENALTY else Throttled
+    return kind(answer.detail, until=answer.until)
+
+
+def _remember(store: Store, account_id: str, answer: Answer) -> None:
+    """Before the attempt is settled: a crash in between must not forget it."""
+    record = store.account(account_id)
+    store.save_account(replace(record, blocked_until=answer.until, last_error=answer.detail))
 
 
 async def _time_after(deed: _Deed, earlier: datetime) -> datetime:

@@ -34,7 +34,6 @@ class Footprint(StrEnum):
     """What the activity log says of our change."""
 
     OURS = "ours"  # our application set the wanted value
-    SOMEONES = "someone's"  # someone set it, and we don't know our own name in the log
     NONE = "none"
     UNREADABLE = "unreadable"
 
@@ -77,7 +76,10 @@ async def read_back(platform: AdsPlatform, attempt: Attempt) -> Reading:
 
 
 async def _footprint(platform: AdsPlatform, attempt: Attempt) -> Footprint:
-    """Searched from the intent, not from the answer: an effect precedes the answer to it."""
+    """Searched from the intent, not from the answer: an effect precedes the answer to it.
+
+    Where we don't know our own name in the log, whoever set exactly our value since then was we.
+    """
     change = attempt.change
     since = attempt.intended_at - SEARCH_BACK
     try:
@@ -88,9 +90,8 @@ async def _footprint(platform: AdsPlatform, attempt: Attempt) -> Footprint:
         return Footprint.UNREADABLE
     entries = [line for line in log if line.at >= since and _tells_of(line, change)]
     ours = platform.application_id
-    if ours is None:
-        return Footprint.SOMEONES if entries else Footprint.NONE
-    return Footprint.OURS if any(e.application_id == ours for e in entries) else Footprint.NONE
+    is_ours = any(ours in (None, entry.application_id) for entry in entries)
+    return Footprint.OURS if is_ours else Footprint.NONE
 
 
 def _tells_of(line: Activity, change: Change) -> bool:
@@ -114,7 +115,7 @@ def judge(attempt: Attempt, reading: Reading, *, age: timedelta, settle: timedel
     have been under way to the moment before the reading began."""
     change = attempt.change
     if reading.value == change.new:
-        is_proven = reading.footprint in (Footprint.OURS, Footprint.SOMEONES)
+        is_proven = reading.footprint is Footprint.OURS
         return CONFIRMED if is_proven else _UNATTRIBUTED if age >= settle else _NOT_YET
     if reading.footprint is Footprint.OURS:
         return _OVERRIDDEN

@@ -27,6 +27,7 @@ def record_account(world: World, situation: Situation, *, tick_id: str) -> None:
     snapshot = situation.snapshot
     world.store.record_snapshot(snapshot, tick_id=tick_id)
     record = world.store.account(snapshot.account.id)
+    until = record.blocked_until  # what only writes met, a read does not end
     day = account_spend(situation, world.book, snapshot.observed_at)
     world.store.save_account(
         replace(
@@ -38,7 +39,7 @@ def record_account(world: World, situation: Situation, *, tick_id: str) -> None:
             projected_usd=None if day is None else day.projected_usd,
             budgets_usd=None if day is None else day.budgets_usd,
             currency=snapshot.account.currency.code,
-            blocked_until=None,
+            blocked_until=until if until and until > snapshot.observed_at else None,
             last_error=None,
         )
     )

@@ -26,6 +26,7 @@ from meta_autonomous.operations.by_person import (
     LOCK_WAIT_SECONDS,
     Handled,
     exit_code_after,
+    in_order,
     only_managers,
     unreadable,
     why_refused,
@@ -67,8 +68,7 @@ async def approve(
             if not handled and len(by_account) == 1:
                 raise
             handled += [_left_waiting(record, busy) for record in records]
-    order = {action_id: n for n, action_id in enumerate(ids)}
-    return sorted(handled, key=lambda one: order[one.id])
+    return in_order(handled, ids)
 
 
 def reject(world: World, ids: Sequence[int], *, reason: str, at: datetime) -> list[Handled]:

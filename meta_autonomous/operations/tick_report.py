@@ -17,7 +17,7 @@ from meta_autonomous.operations.execute import Executed
 from meta_autonomous.operations.reconcile import Reconciled
 from meta_autonomous.operations.shapes import counts_of, decision_shape
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import AlertRecord, AuthFailed, PlatformError, Throttled
+from meta_autonomous.ports import AlertRecord, AuthFailed, Penalised, PlatformError, Throttled
 
 EXIT_DONE, EXIT_PARTLY, EXIT_LATER = 0, 4, 75
 _GRANTED = (Outcome.QUEUED, Outcome.EXECUTED, Outcome.UNCHANGED)
@@ -86,6 +86,7 @@ class TickReport:
     new_alerts: tuple[AlertRecord, ...] = ()
     settled: list[str] = field(default_factory=list)  # what became of earlier doubts
     auth_failures: dict[str, str] = field(default_factory=dict)
+    penalties: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, world: World, *, tick_id: str, dry_run: bool) -> Self:
@@ -133,6 +134,8 @@ class TickReport:
             state.state = "failed"
         if isinstance(problem, AuthFailed):
             self.auth_failures[account_id] = problem.message
+        if isinstance(problem, Penalised):
+            self.penalties[account_id] = problem.message
 
     def clock_is_off(self, why: str) -> None:
         self.is_read_only = True

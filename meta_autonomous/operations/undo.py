@@ -30,6 +30,7 @@ from meta_autonomous.operations.by_person import (
     LOCK_WAIT_SECONDS,
     Handled,
     exit_code_after,
+    in_order,
     only_managers,
     unreadable,
     why_refused,
@@ -184,7 +185,7 @@ async def undo(world: World, ids: Iterable[int]) -> list[Handled]:
     by_account = sorted(found, key=lambda record: record.account_id)
     for account_id, records in groupby(by_account, key=lambda record: record.account_id):
         handled += await _undo_in_account(world, account_id, list(records))
-    return sorted(handled, key=lambda one: wanted.index(one.id))
+    return in_order(handled, wanted)
 
 
 def _find(store: Store, ids: Iterable[int]) -> tuple[list[ActionRecord], list[Handled]]:

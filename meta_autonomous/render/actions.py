@@ -55,10 +55,10 @@ _URGENCY: Final = {
 
 
 class Handled(Protocol):
-    """What became of one suggestion that a person decided on."""
+    """What became of one id that a person named."""
 
     @property
-    def id(self) -> int: ...
+    def id(self) -> int | str: ...
     @property
     def status(self) -> str: ...
     @property
@@ -233,14 +233,14 @@ def detail_document(record: ActionRecord, *, platform: str, now: datetime) -> Do
 def handled_document(results: Sequence[Handled], *, platform: str) -> Document:
     rows = tuple(
         (
-            str(result.id),
+            clean(str(result.id)),
             Span(_words(result.status), _TONES.get(result.status, Tone.QUIET)),
             visible_sentence(result.message),
         )
         for result in results
     )
     columns = (
-        Column("id", is_number=True),
+        Column("id", is_number=all(isinstance(result.id, int) for result in results)),
         Column("status"),
         Column("what happened", may_wrap=True),
     )

@@ -1,16 +1,32 @@
-"""The audit trail: its entries, and whether the chain is whole."""
+"""The audit trail: its entries, whether the chain is whole, and what an auditor takes away."""
 
-from collections.abc import Sequence
-from typing import Any
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
 
-from meta_autonomous.ports import LedgerCheck, LedgerEntry
+from meta_autonomous.ports import LedgerCheck, LedgerEntry, LedgerLine
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Column, Document, Line, Span, Table, Tone, line
 from meta_autonomous.render.shape import plain, time_text
 from meta_autonomous.render.text import clean, counted, moment
 from meta_autonomous.render.tick import visible_sentence
 
-_SHORT_HASH = 12
+_SHORT_HASH: Final = 12
+_SAID: Final = (
+    "at",
+    "event",
+    "who",
+    "entity_id",
+    "action_id",
+    "tick_id",
+    "why",
+    "before",
+    "after",
+)
+#: What makes a spreadsheet take a cell for a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def entry_json(entry: LedgerEntry, *, platform: str) -> dict[str, Any]:
@@ -84,3 +100,74 @@ def check_document(check: LedgerCheck, *, platform: str) -> Document:
         verdict = line(Span("Broken. ", Tone.BAD), visible_sentence(check.message))
         advice = f"First broken entry: {check.first_broken}"
     return Document.of(banner(platform), line(), verdict, line(Span(advice, Tone.QUIET)))
+
+
+# --- for elsewhere ------------------------------------------------------------------------------
+
+
+def exported_lines(entries: Iterable[LedgerLine]) -> Iterator[str]:
+    """JSON lines. The body stands in its line as it was hashed; one that is damaged, and no JSON
+    on one line any more, stands there as text."""
+    for entry in entries:
+        yield _exported(entry) + "\n"
+
+
+def exported_list(entries: Iterable[LedgerLine]) -> Iterator[str]:
+    """The same as one JSON document."""
+    joint = "[\n"
+    for entry in entries:
+        yield joint + _exported(entry)
+        joint = ",\n"
+    yield "[]\n" if joint == "[\n" else "\n]\n"
+
+
+def exported_csv(entries: Iterable[LedgerLine]) -> Iterator[str]:
+    """For spreadsheets: what an entry says in columns, and nothing that they would calculate."""
+    cells = io.StringIO(newline="")
+    writer = csv.writer(cells)
+    writer.writerow(("seq", *_SAID, "prev", "hash"))
+    yield cells.getvalue()
+    for entry in entries:
+        said = _parsed(entry.body) or {}
+        cells.seek(0)
+        cells.truncate()
+        writer.writerow(
+            (
+                entry.seq,
+                *(_cell(said.get(name)) for name in _SAID),
+                _cell(_printable(entry.previous)),
+                _cell(_printable(entry.hash)),
+            )
+        )
+        yield cells.getvalue()
+
+
+def _exported(entry: LedgerLine) -> str:
+    body = entry.body if _parsed(entry.body) is not None else json.dumps(entry.body)
+    return (
+        f'{{"seq":{entry.seq},"prev":{json.dumps(entry.previous)},'
+        f'"hash":{json.dumps(entry.hash)},"body":{body}}}'
+    )
+
+
+def _parsed(body: str) -> dict[str, Any] | None:
+    """What an entry says; None if it is not one line of JSON any more."""
+    try:
+        body.encode()
+        said = json.loads(body)
+    except (UnicodeEncodeError, ValueError, RecursionError):
+        return None
+    is_line = not {"\n", "\r"} & set(body)
+    return said if isinstance(said, dict) and is_line else None
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+    text = _printable(text)
+    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -7,7 +7,7 @@ its exit code must still say how that went.
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -51,6 +51,15 @@ def write(text: str) -> None:
     with _quiet_pipe():
         sys.stdout.write(_sayable(text, sys.stdout.encoding))
         sys.stdout.flush()
+
+
+def stream(pieces: Iterable[str]) -> None:
+    """Print what may be long, piece by piece, always in UTF-8: it is for other programs. Once the
+    reader is gone nothing more is made."""
+    with _quiet_pipe():
+        for piece in pieces:
+            sys.stdout.buffer.write(piece.encode())
+        sys.stdout.buffer.flush()
 
 
 def complain(text: str) -> None:

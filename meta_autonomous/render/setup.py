@@ -1,4 +1,4 @@
-"""What `init` and `db upgrade` made."""
+"""What `init` and `db` made."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,4 +33,11 @@ def upgraded_document(upgraded: Json) -> Document:
     said = "brought to this version" if upgraded["upgraded"] else "already of this version"
     return Document.of(
         banner(upgraded["platform"]), line(f"The database {upgraded['database']} is {said}.")
+    )
+
+
+def backed_up_document(made: Json) -> Document:
+    return Document.of(
+        banner(made["platform"]),
+        line(f"The database {made['database']} is copied to ", Span(made["backup"], Tone.STRONG)),
     )

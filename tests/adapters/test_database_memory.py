@@ -346,6 +346,17 @@ def test_budget_writes_of_the_last_hour_are_counted(tmp_path: Path) -> None:
     assert found.budget_sent_at == (NOON - hours(0.9), NOON - hours(0.5))
 
 
+def test_until_when_meta_takes_no_other_budget_is_remembered(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    attempt = intend(database, an_adset(), 60, at=NOON)
+    until = NOON + hours(1)
+    database.record_event(
+        attempt, AttemptEvent.ANSWERED_NO, at=NOON, detail="", blocked_until=until
+    )
+    assert memory_of(database, an_adset()).budget_blocked_until == until
+    assert memory_of(database, an_adset(), at=until).budget_blocked_until is None
+
+
 def test_a_pause_of_ours_is_remembered_with_the_day_of_its_decision(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     ad = an_ad()

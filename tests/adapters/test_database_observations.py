@@ -208,6 +208,8 @@ def test_creatives_of_the_first_read_are_approved_later_ones_are_pending(tmp_pat
     assert found == {"c111": ("approved", "baseline"), "c112": ("pending", "seen")}
     assert [one.creative_id for one in database.creatives()] == ["c112", "c111"]
     assert database.creatives("other") == ()
+    assert [[ad.ad_id for ad in one.ads] for one in database.creatives()] == [["112"], ["111"]]
+    assert database.creatives(ACCOUNT.id) == database.creatives()
     events = [entry.event for entry in database.ledger()]
     assert [event.event for event in events] == ["creative_approved"]
     assert events[0].after == {"account_id": ACCOUNT.id, "creatives": 1}
@@ -233,6 +235,8 @@ def test_a_creative_is_approved_or_rejected_by_a_person_seen_or_not(tmp_path: Pa
     assert found == {"c111": ("rejected", "ana"), "c900": ("approved", "ana")}
     events = [entry.event for entry in database.ledger()]
     assert [event.event for event in events[1:]] == ["creative_rejected", "creative_approved"]
+    assert decide("c900", is_approved=True) == "approved"
+    assert len(database.ledger()) == len(events), "the same word again is not written"
     memory = database.memory(a_snapshot(), now=NOON, our_application_id=None)
     assert memory.approved_creatives == {"c900"}
     assert memory.rejected_creatives == {"c111"}

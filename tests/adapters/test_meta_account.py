@@ -174,26 +174,20 @@ def test_one_purchase_type_counts_and_never_the_sum(
         {"spend": "1,50"},
         {"spend": [1]},
         {"spend": True},
-        {"impressions": "12.5"},
-        {"impressions": "-3"},
         {"ad_id": "../1"},
+        {"ad_id": None, "actions": "omni_purchase"},
+        {"date_start": [1], "actions": "omni_purchase"},
+        {"spend": {"x": 1}, "actions": "omni_purchase"},
+        {"account_currency": 5},
         {"adset_id": None},
         {"campaign_id": "9" * 21},
         {"account_currency": "USD"},
         {"date_stop": "2026-11-23"},
         {"date_start": "2026-11-01", "date_stop": "2026-11-01"},
-        {"actions": [{"action_type": "omni_purchase", "value": "many"}]},
-        {"actions": [{"action_type": "omni_purchase", "value": "2.5"}]},
-        {"actions": [{"action_type": "omni_purchase", "value": "-2"}]},
-        {"actions": [{"action_type": "omni_purchase"}]},
-        {"actions": [{"action_type": "purchase", "value": "1"}] * 2},
-        {"actions": "omni_purchase"},
-        {"action_values": [{"action_type": "omni_purchase", "value": {"x": 1}}]},
-        {"action_values": [{"action_type": "omni_purchase", "value": "Infinity"}]},
     ],
     ids=str,
 )
-def test_a_malformed_row_refuses_the_read_and_is_never_a_zero(oddity: Json) -> None:
+def test_a_row_without_clear_id_day_and_spend_refuses_the_read(oddity: Json) -> None:
     row = day_row(TODAY) | oddity
     with pytest.raises(BadAnswer) as caught:
         read(ad_days=today_only(row), totals=NO_SPEND)
@@ -204,6 +198,70 @@ def test_a_malformed_row_names_its_ad() -> None:
     row = day_row(TODAY, spend="lots")
     with pytest.raises(BadAnswer, match=f"insights of ad {AD}: spend 'lots' is not a number"):
         read(ad_days=today_only(row), totals=NO_SPEND)
+
+
+def test_what_is_no_row_at_all_refuses_the_read() -> None:
+    with pytest.raises(BadAnswer, match="not what Meta documents"):
+        read(ad_days=lambda _asked: page([day_row(TODAY), "a row"]), totals=NO_SPEND)
+
+
+@pytest.mark.parametrize(
+    "oddity",
+    [
+        {"impressions": "12.5"},
+        {"impressions": "-3"},
+        {"actions": [{"action_type": "omni_purchase", "value": "many"}]},
+        {"actions": [{"action_type": "omni_purchase", "value": "-2"}]},
+        {"actions": [{"action_type": "omni_purchase"}]},
+        {"actions": [{"action_type": "purchase", "value": "1"}] * 2},
+        {"actions": "omni_purchase"},
+        {"actions": [{"value": "1"}]},
+        {"action_values": [{"action_type": "omni_purchase", "value": {"x": 1}}]},
+        {"action_values": [{"action_type": "omni_purchase", "value": "Infinity"}]},
+    ],
+    ids=str,
+)
+def test_a_row_without_clear_purchases_leaves_out_its_ad_and_what_that_is_in(
+    oddity: Json,
+) -> None:
+    """The spend adds up all the same, and the ads beside it go on."""
+    ads = [ad_row(), ad_row("302", adset_id="202", campaign_id="102")]
+    snapshot = read(
+        campaigns=[page([campaign_row(), campaign_row("102")])],
+        adsets=[page([adset_row(), adset_row("202", campaign_id="102")])],
+        ads=[page(ads)],
+        ad_days=lambda asked: page(
+            [
+                row
+                for day in days_asked(asked)
+                for row in (
+                    day_row(day, "302", adset_id="202", campaign_id="102"),
+                    day_row(day) | (oddity if day == TODAY - timedelta(days=3) else {}),
+                )
+            ]
+        ),
+        totals=lambda asked: page(
+            [
+                {"date_start": str(day), "date_stop": str(day), "spend": "20"}
+                for day in days_asked(asked)
+            ]
+        ),
+    )
+    assert set(snapshot.skipped) == {AD, ADSET, CAMPAIGN}
+    assert all(f"insights of ad {AD} on 2026-11-19: " in one for one in snapshot.skipped.values())
+    assert set(snapshot.ads) == {AD, "302"}  # their budgets and spend count
+    assert snapshot.days[Level.CAMPAIGN][CAMPAIGN][TODAY - timedelta(days=3)] == DayFacts(
+        10 * MICROS, 0, 0, 0
+    )
+    assert snapshot.days[Level.AD]["302"][TODAY].purchases == 2
+
+
+@pytest.mark.parametrize(("count", "whole"), [("2.5", 3), ("2.499", 2), ("0.4", 0), (2.5, 3)])
+def test_parts_of_purchases_are_rounded_half_up(count: str | float, whole: int) -> None:
+    row = day_row(TODAY, actions=[{"action_type": "omni_purchase", "value": count}])
+    snapshot = read(ad_days=today_only(row), totals=NO_SPEND)
+    assert snapshot.days[Level.AD][AD][TODAY].purchases == whole
+    assert not snapshot.skipped
 
 
 def test_spend_that_does_not_add_up_to_the_accounts_own_total_refuses_the_read() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import json
 import socket
 import time
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ import pytest
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import ChangedField
-from meta_autonomous.ports import Answer, AnswerKind, ReadPlan
+from meta_autonomous.ports import Answer, AnswerKind, Penalised, ReadPlan, Throttle
 from tests.adapters.fault_server import (
     ACCOUNT,
     CAMPAIGN,
@@ -259,9 +260,28 @@ def test_after_a_throttle_nothing_more_is_sent_to_that_account() -> None:
     ask(account(write=[graph_error(17, 2446079)]), question)
 
 
+def test_a_penalty_blocks_the_account_for_hours_whatever_the_headers_say() -> None:
+    async def question(api: MetaApi, server: FaultServer) -> None:
+        for _ in range(2):
+            answer = await api.write(budget_change())
+            assert (answer.kind, answer.throttle) == (THROTTLED, Throttle.PENALTY)
+            assert "code 368" in answer.detail
+            assert answer.until is not None
+            assert answer.until > NOON + timedelta(hours=3)
+        with pytest.raises(Penalised, match="code 368"):
+            await api.read_entity(ACCOUNT, CAMPAIGN, Level.CAMPAIGN)
+        assert server.count() == 1
+
+    usage = [{"type": "ads_management", "estimated_time_to_regain_access": 1}]
+    headers = {"X-Business-Use-Case-Usage": json.dumps({"1": usage})}
+    error = {"error": {"code": 368, "message": "temporarily blocked"}}
+    ask(account(write=[say(error, 400, headers)]), question)
+
+
 def test_one_ad_sets_hourly_limit_does_not_stop_the_account() -> None:
     async def question(api: MetaApi, _server: FaultServer) -> AnswerKind:
-        assert (await api.write(budget_change())).kind is THROTTLED
+        answer = await api.write(budget_change())
+        assert (answer.kind, answer.throttle) == (THROTTLED, Throttle.ENTITY)
         return (await api.write(budget_change(entity_id="102"))).kind
 
     script = account(write=[graph_error(613, 1487632), say({"success": True})])

@@ -17,6 +17,7 @@ ALL_ERRORS = [
     (ports.NotAllowed("x"), 77, "not_allowed"),
     (ports.Busy("x"), 75, "busy"),
     (ports.Throttled("x"), 75, "throttled"),
+    (ports.Penalised("x"), 75, "penalised"),
     (ports.RefusedByGuard("x"), 3, "refused"),
     (ports.NotFound("x"), 3, "not_found"),
     (ports.Unreachable("x"), 4, "unreachable"),

@@ -18,13 +18,25 @@ MANAGER = [
     ["explain", "123"],
     ["ledger", "list"],
     ["ledger", "verify"],
+    ["ledger", "export"],
     ["alerts", "list"],
+    ["alerts", "ack", "spend_near_cap"],
+    ["creatives", "list"],
+    ["creatives", "approve", "1"],
+    ["creatives", "reject", "1"],
+    ["actions", "undo", "1"],
 ]
+WATCH = [["alerts", "check"]]
 ADMIN = [
     ["mode", "set", "auto"],
     ["start"],
     ["stop"],
     ["db", "upgrade"],
+]
+#: Where there is something on record to do it to.
+ADMIN_LATER = [
+    ["db", "backup", "copy.sqlite3"],
+    ["actions", "resolve", "1", "--applied", "--reason", "seen in Ads Manager"],
 ]
 TICK = [["tick"], ["tick", "--dry-run"]]
 
@@ -38,19 +50,19 @@ def _refused(done) -> bool:
     return True
 
 
-@pytest.mark.parametrize("command", MANAGER + ADMIN + TICK, ids=" ".join)
+@pytest.mark.parametrize("command", MANAGER + WATCH + ADMIN + ADMIN_LATER + TICK, ids=" ".join)
 def test_somebody_unnamed_may_do_none_of_it(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_ADMINS", "somebody-else")
     assert _refused(meta_auto(*command, "--json"))
 
 
-@pytest.mark.parametrize("command", MANAGER, ids=" ".join)
+@pytest.mark.parametrize("command", MANAGER + WATCH, ids=" ".join)
 def test_a_manager_may_look_and_decide(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_MANAGERS", ME)
     assert meta_auto(*command, "--json").code in (0, 3)
 
 
-@pytest.mark.parametrize("command", ADMIN + TICK, ids=" ".join)
+@pytest.mark.parametrize("command", ADMIN + ADMIN_LATER + TICK, ids=" ".join)
 def test_a_manager_is_no_admin(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_MANAGERS", ME)
     assert _refused(meta_auto(*command, "--json"))
@@ -62,12 +74,13 @@ def test_an_admin_may(meta_auto, monkeypatch, command):
     assert meta_auto(*command, "--json").code == 0
 
 
-def test_the_service_may_tick(meta_auto, monkeypatch):
+@pytest.mark.parametrize("command", [["tick"], *WATCH], ids=" ".join)
+def test_the_service_may_tick_and_watch(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_SERVICE_USER", ME)
-    assert meta_auto("tick", "--json").code == 0
+    assert meta_auto(*command, "--json").code == 0
 
 
-@pytest.mark.parametrize("command", MANAGER + ADMIN, ids=" ".join)
+@pytest.mark.parametrize("command", MANAGER + ADMIN + ADMIN_LATER, ids=" ".join)
 def test_the_service_may_do_nothing_else(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_SERVICE_USER", ME)
     assert _refused(meta_auto(*command, "--json"))

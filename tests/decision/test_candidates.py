@@ -209,6 +209,13 @@ def test_an_ad_whose_ad_set_was_not_readable_is_not_measured():
     assert closed(an_ad(adset="gone"), situation) == ["candidate.measured"]
 
 
+def test_what_was_not_read_whole_is_left_alone_with_all_below_it():
+    entities = a_campaign(), an_adset(), an_ad()
+    situation = a_shop(snapshot=a_snapshot(*entities, skipped={"c1": "odd purchases"}))
+    assert closed(entities[0], situation) == ["candidate.readable"]
+    assert may_act(situation) == frozenset()
+
+
 # --- the account --------------------------------------------------------------------------------
 
 

@@ -187,6 +187,17 @@ def test_a_budget_sent_three_times_within_the_hour_waits_until_the_first_is_an_h
     assert deferred.eligible_at == NOW + timedelta(minutes=10)
 
 
+def test_a_budget_that_meta_took_no_more_of_waits_until_it_does() -> None:
+    until = NOW + timedelta(minutes=60)
+    blocked = {"c1": remembering(budget_blocked_until=until)}
+
+    deferred = ask(PLATFORM_PACE, a_scale_up(), memory=blocked)
+    assert deferred.effect is Effect.DEFERS
+    assert deferred.eligible_at == until
+    over = {"c1": remembering(budget_blocked_until=NOW)}
+    assert ask(PLATFORM_PACE, a_scale_up(), memory=over)
+
+
 @pytest.mark.parametrize(("to", "is_allowed"), [("440.00", True), ("439.99", False)])
 def test_a_cut_under_110_percent_of_todays_spend_waits_for_the_accounts_midnight(
     to: str, is_allowed: bool
@@ -419,6 +430,28 @@ def test_a_read_older_than_24_hours_decides_nothing(age: timedelta, is_allowed: 
     snapshot = replace(a_snapshot(first_day=TODAY - timedelta(days=40)), observed_at=NOW - age)
 
     assert bool(ask(SANITY, a_scale_up(), snapshot)) is is_allowed
+
+
+@pytest.mark.parametrize(
+    ("age", "told"),
+    [
+        (timedelta(seconds=-30), "The read is whole and 0 h old."),
+        (timedelta(hours=-2), "The account was read 2 h in the future; read it again"),
+    ],
+)
+def test_no_age_is_told_as_less_than_nothing(age: timedelta, told: str) -> None:
+    snapshot = replace(a_snapshot(), observed_at=NOW - age)
+
+    assert told in ask(SANITY, a_scale_up(), snapshot).message
+
+
+def test_an_entity_that_was_not_read_whole_decides_nothing_but_an_undo() -> None:
+    snapshot = a_snapshot(skipped={"c1": "insights of ad a1: odd"})
+
+    refused = ask(SANITY, a_scale_up(), snapshot)
+    assert not refused
+    assert "insights of ad a1: odd" in refused.message
+    assert ask(SANITY, a_scale_up(), snapshot, route=Route.UNDO)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from meta_autonomous.domain.entities import Activity, Budget, Entity, Level
 from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.ports import Answer, AnswerKind, Gone, PlatformError
+from meta_autonomous.ports import Answer, AnswerKind, Gone, PlatformError, Throttle
 from tests.fakes.killing import Step, no_steps
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -25,6 +25,7 @@ class Reply:
     after: timedelta = timedelta(0)
     detail: str = "ok"
     until: datetime | None = None
+    throttle: Throttle = Throttle.ACCOUNT
     then: Callable[["FakePlatform"], None] | None = None  # what happens right after it
 
 
@@ -39,6 +40,8 @@ THROTTLED = Reply(
     detail="(#80004) too many calls",
     until=NOON + timedelta(hours=1),
 )
+TOO_OFTEN = replace(THROTTLED, detail="(#613) 4 times per hour", throttle=Throttle.ENTITY)
+PENALISED = replace(THROTTLED, detail="(#368) temporarily blocked", throttle=Throttle.PENALTY)
 NEVER_LEFT = Reply(kind=AnswerKind.NOT_SENT, applies=False, detail="connection refused")
 
 
@@ -166,7 +169,9 @@ class FakePlatform:
         if reply.then is not None:
             reply.then(self)
         self.step("answered")
-        return Answer(kind=reply.kind, detail=reply.detail, until=reply.until)
+        return Answer(
+            kind=reply.kind, detail=reply.detail, until=reply.until, throttle=reply.throttle
+        )
 
     def requests_made(self) -> int:
         return len(self.asked)

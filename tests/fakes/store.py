@@ -16,6 +16,7 @@ from meta_autonomous.domain.intent import (
 )
 from meta_autonomous.ports import (
     WORKER,
+    AccountRecord,
     ActionRecord,
     AlertRecord,
     Json,
@@ -43,6 +44,8 @@ class FakeStore:
         self.records: dict[int, ActionRecord] = {}
         self.attempts: dict[int, Attempt] = {}
         self.details: dict[int, list[str]] = {}
+        self.blocked_until: dict[int, datetime | None] = {}
+        self.accounts: dict[str, AccountRecord] = {}
         self.alerts: dict[str, AlertRecord] = {}
         self.events: list[LedgerEvent] = []
         self._actions: dict[int, Action] = {}
@@ -114,6 +117,13 @@ class FakeStore:
 
     def latest_time(self) -> datetime | None:
         return max((event.at for event in self.events), default=None)
+
+    def account(self, account_id: str) -> AccountRecord:
+        return self.accounts.get(account_id, AccountRecord(account_id=account_id))
+
+    def save_account(self, record: AccountRecord) -> None:
+        self._begin("save_account")
+        self.accounts[record.account_id] = record
 
     def action(self, action_id: int) -> ActionRecord:
         if action_id not in self.records:
@@ -212,7 +222,13 @@ class FakeStore:
         return attempt
 
     def record_event(
-        self, attempt: Attempt, event: AttemptEvent, *, at: datetime, detail: str
+        self,
+        attempt: Attempt,
+        event: AttemptEvent,
+        *,
+        at: datetime,
+        detail: str,
+        blocked_until: datetime | None = None,
     ) -> Attempt:
         self._begin("record_event")
         known = self.attempts[attempt.id]
@@ -229,6 +245,7 @@ class FakeStore:
         )
         self.attempts[attempt.id] = moved
         self.details[attempt.id].append(detail)
+        self.blocked_until[attempt.id] = blocked_until
         self.step(f"{event} committed")
         return moved
 

@@ -82,7 +82,7 @@ class Live:
             clock=clock or self.sandbox.now,
             monotonic=time.monotonic,
             checks_clock=clock is not None,
-            write_timeout=2.0,
+            write_timeout=options.pop("write_timeout", 2.0),
             retry_wait=0.01,
             read_deadline=options.pop("read_deadline", 30.0),
         ) as platform:

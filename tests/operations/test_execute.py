@@ -14,6 +14,7 @@ from meta_autonomous.ports import (
     BadAnswer,
     Gone,
     NotFound,
+    Penalised,
     StoreUnavailable,
     Throttled,
     Unreachable,
@@ -24,8 +25,10 @@ from tests.fakes.platform import (
     LOST,
     NEVER_LEFT,
     NOON,
+    PENALISED,
     REFUSED,
     THROTTLED,
+    TOO_OFTEN,
     late,
 )
 from tests.fakes.scene import (
@@ -546,6 +549,37 @@ def test_a_throttled_write_is_deferred_and_says_until_when():
     assert done.stops_account
     assert scene.store.open_attempts() == ()
     assert scene.store.status(action_id) is ActionStatus.DEFERRED
+
+
+def test_one_entitys_own_limit_is_remembered_for_it_and_stops_nothing_else():
+    adset = an_adset()
+    scene = Scene(adset)
+    scene.platform.will(TOO_OFTEN)
+
+    _, done = scene.carry_out(scale(adset, 55))
+
+    assert (done.outcome, done.status) == (Outcome.DEFERRED, ActionStatus.DEFERRED)
+    assert done.problem is None
+    assert not done.stops_account
+    assert scene.store.blocked_until == {1: TOO_OFTEN.until}
+    assert scene.store.account(adset.account_id).blocked_until is None
+
+
+def test_a_penalty_keeps_every_later_run_from_sending_until_it_is_over():
+    adset, other = an_adset(), an_adset("12")
+    scene = Scene(adset, other)
+    scene.platform.will(PENALISED)
+
+    _, done = scene.carry_out(scale(adset, 55))
+    _, refused = scene.carry_out(scale(other, 55))
+
+    assert isinstance(done.problem, Penalised)
+    assert done.stops_account
+    assert refused.outcome is Outcome.DEFERRED
+    assert "alone until" in refused.message
+    assert len(scene.platform.sent) == 1
+    scene.platform.passes(hours=1)
+    assert scene.carry_out(scale(other, 55))[1].outcome is Outcome.EXECUTED
 
 
 def test_what_never_left_is_deferred_and_not_sent_again():

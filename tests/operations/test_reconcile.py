@@ -281,15 +281,25 @@ def test_without_our_own_name_any_entry_counts_where_the_value_matches():
     assert scene.reconcile().confirmed == 1
 
 
-def test_without_our_own_name_an_entry_under_another_value_tells_nothing():
+@pytest.mark.parametrize("theirs", ["5000", "4200"])
+def test_without_our_own_name_our_value_in_the_log_says_that_it_was_changed_after_us(theirs):
     scene, action_id = in_doubt(late(30), application_id=None)
     scene.platform.passes(seconds=31)
-    scene.platform.person_sets("11", BUDGET, "5000")
-    scene.platform.passes(seconds=SETTLE.total_seconds())
+    scene.platform.person_sets("11", BUDGET, theirs)
+
+    assert scene.reconcile().overridden == 1
+    assert state(scene, action_id) is AttemptState.APPLIED_OVERRIDDEN
+    assert scene.store.status(action_id) is ActionStatus.EXECUTED
+
+
+def test_without_our_own_name_another_value_alone_in_the_log_is_a_persons():
+    scene, action_id = in_doubt(LOST, application_id=None)
+    scene.platform.person_sets("11", BUDGET, "4200")
 
     assert scene.reconcile().still_open == 1
-    assert scene.store.attempts[1].unsettled_reads == 1
-    assert state(scene, action_id) is AttemptState.UNKNOWN
+    scene.platform.passes(seconds=SETTLE.total_seconds())
+    assert scene.reconcile().not_applied == 1
+    assert scene.store.status(action_id) is ActionStatus.SUPERSEDED
 
 
 def test_the_log_is_searched_from_before_the_intent_not_from_the_answer():
@@ -365,8 +375,6 @@ def test_the_table_has_no_gap_and_no_other_rows(known, value, footprint, is_sett
     match footprint:
         case Footprint.OURS:
             expected = EVENTS.SEEN_APPLIED if is_new else EVENTS.SEEN_OVERRIDDEN
-        case Footprint.SOMEONES if is_new:
-            expected = EVENTS.SEEN_APPLIED
         case _ if is_new:
             expected = EVENTS.SEEN_APPLIED if is_settled else None
         case Footprint.NONE if not is_settled:

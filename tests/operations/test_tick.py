@@ -301,6 +301,33 @@ def who_waits(live: Live) -> set[str]:
     return {t.entity_id for t in campaigns if "candidate.turn" in {g.rule for g in t.gates}}
 
 
+def test_what_we_paused_is_suggested_for_a_resume_when_it_was_wrong(live):
+    only = PolicyBook(scope=Scope(include=(FAILS,)))
+    live.book = only
+    live.in_mode("auto").tick()
+    assert live.field(FAILS, "status") == "PAUSED"
+    live.passes(hours=25)
+    assert live.tick().decided == []  # its window is as bad as it was
+    forgiving = {"hard_stop_roas": "0.05", "pause_roas": "0.05", "resume_roas": "0.1"}
+    live.limited(**{key: Decimal(value) for key, value in forgiving.items()})
+    assert outcome_of(live.tick(), FAILS) == "queued"  # never by itself
+    suggestion = live.pending(FAILS)
+    assert suggestion.type is ActionType.RESUME
+    assert suggestion.amount_usd == 220
+    assert live.approve(suggestion.id)[0].status == "executed"
+    assert live.field(FAILS, "status") == "ACTIVE"
+
+
+def test_what_a_person_paused_is_not_ours_to_resume(live):
+    forgiving = {"hard_stop_roas": "0.05", "pause_roas": "0.05", "resume_roas": "0.1"}
+    live.limited(**{key: Decimal(value) for key, value in forgiving.items()})
+    live.tick()
+    live.sandbox.edit(live.sandbox.find(FAILS), status="PAUSED")
+    live.passes(hours=25)
+    names = {decision.action.entity.name for decision, _, _ in live.tick().decided}
+    assert FAILS not in names
+
+
 # --- a write that does not go well --------------------------------------------------------------
 
 
@@ -334,6 +361,19 @@ def test_what_is_in_doubt_gets_no_other_write(live):
     assert len(live.writes()) == 1
 
 
+def test_two_changes_in_doubt_end_the_writes_until_they_are_settled(live):
+    live.sandbox.inject(faults.reset(), match=r"^POST ", times=2)
+    live.system = replace(live.system, settle_seconds=3600)
+    report = live.in_mode("auto").tick()
+    assert (counted(report)["in_doubt"], counted(report)["deferred"]) == (2, 7)
+    live.passes(minutes=30)
+    live.sandbox.forget_requests()
+    again = live.tick()
+    assert live.writes() == []
+    assert counted(again)["executed"] == 0
+    assert "too many writes in doubt" in " ".join(h.message for _, _, h in again.decided)
+
+
 def test_a_throttled_write_ends_the_writes_of_its_account(live):
     live.sandbox.inject(faults.throttled(regain_minutes=7), match=r"^POST ")
     report = live.in_mode("auto").tick()
@@ -342,6 +382,49 @@ def test_a_throttled_write_ends_the_writes_of_its_account(live):
     assert len(live.writes()) == 1
     assert state_of(report, live.account_id) == "throttled"
     assert report.exit_code == 0  # it was read and decided
+
+
+def test_one_entitys_own_limit_at_meta_defers_it_alone_for_an_hour(live):
+    only_one(live)
+    live.sandbox.inject(faults.error(613, subcode=1_487_632), match=r"^POST ", times=100)
+    report = live.tick()
+    assert outcome_of(report, GROWS) == "deferred"
+    assert state_of(report, live.account_id) == "ok"
+    assert report.exit_code == 0
+    live.passes(minutes=30)
+    assert outcome_of(live.tick(), GROWS) == "deferred"
+    assert len(live.writes()) == 1
+    live.sandbox.clear_faults()
+    live.passes(minutes=31)
+    assert outcome_of(live.tick(), GROWS) == "executed"
+
+
+@pytest.mark.parametrize("where", [r"^POST ", r"^GET \S*/campaigns"])
+def test_a_penalty_raises_an_alert_and_stops_the_account_for_hours(live, where):
+    live.sandbox.inject(faults.error(368), match=where)
+    key = f"penalised:{live.account_id}"
+    report = live.in_mode("auto").tick()
+    assert state_of(report, live.account_id) == "throttled"
+    assert key in {alert.key for alert in report.alerts}
+    sent = len(live.writes())
+    live.passes(hours=3)
+    waits = live.tick()
+    assert key in {alert.key for alert in waits.alerts}
+    assert len(live.writes()) == sent
+    live.passes(hours=2)
+    assert key not in {alert.key for alert in live.tick().alerts}
+    assert len(live.writes()) > sent
+
+
+def test_what_meta_forbade_is_not_sent_for_a_person_either(live):
+    live.tick()
+    first, second = live.pending(GROWS), live.pending(SHRINKS)
+    live.sandbox.inject(faults.error(368), match=r"^POST ")
+    for waiting in (first, second):
+        (done,) = live.approve(waiting.id)
+        assert done.exit_code == 75
+    assert len(live.writes()) == 1
+    assert live.record(second.id).status is ActionStatus.SUGGESTED
 
 
 def test_a_token_that_ends_during_a_tick_stops_the_account_with_an_alert(live):
@@ -365,9 +448,9 @@ def test_a_stop_ends_the_tick_after_the_write_in_hand(live):
 
 
 def test_when_its_time_is_used_up_a_tick_begins_no_other_write(live):
-    live.system = replace(live.system, interval_seconds=2)
-    live.sandbox.inject(faults.hang(1.8), match=r"^POST ")
-    report = live.in_mode("auto").tick()
+    live.system = replace(live.system, interval_seconds=4)
+    live.sandbox.inject(faults.hang(2.5), match=r"^POST ")
+    report = live.in_mode("auto").tick(write_timeout=5.0)
     assert len(live.writes()) == 1
     assert counted(report)["deferred"] == 8
     (_, _, handled) = report.decided[1]
@@ -419,6 +502,22 @@ def test_one_odd_entity_is_skipped_by_name_and_the_rest_goes_on(live):
     assert live.sandbox.find(SHRINKS) in report.errors[0]
     assert outcome_of(report, GROWS) == "queued"
     assert report.exit_code == 0
+
+
+def test_an_ad_whose_purchases_are_odd_leaves_out_its_campaign_alone(live):
+    campaign_id = live.sandbox.find(SHRINKS)
+
+    def spoil(document: dict) -> None:
+        for row in document["data"]:
+            if row.get("campaign_id") == campaign_id and "ad_id" in row:
+                row["actions"] = "garbage"
+
+    live.sandbox.inject(faults.altered(spoil), match=r"/insights\S*level=ad&", times=100)
+    report = live.tick()
+    assert report.exit_code == 0
+    assert any(campaign_id in error and "insights of ad" in error for error in report.errors)
+    assert campaign_id not in {d.action.entity.campaign_id for d, _, _ in report.decided}
+    assert outcome_of(report, GROWS) == "queued"
 
 
 def throttle(live: Live, **options: object) -> None:

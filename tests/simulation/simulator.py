@@ -179,11 +179,14 @@ class Simulation:
     store's conditions stand between them: they keep intents single and words true, but two ticks
     may then both decide on one entity, so that the cooldown is the lock's to keep."""
 
-    def __init__(self, seed: int, *, locked: bool = True) -> None:
+    def __init__(self, seed: int, *, locked: bool = True, named: bool = True) -> None:
+        """`named`: we know our own name in Meta's log."""
         self.rng = Random(seed)
         self.locked = locked
+        self.named = named
         self.store = FakeStore()
         self.meta = SimulatedMeta(self.rng, self.store)
+        self.meta.application_id = OUR_APP if named else None
         self.local_offset = timedelta(0)
         self.world: World = replace(
             a_world(self.meta, self.store), clock=lambda: self.meta.clock + self.local_offset
@@ -363,7 +366,10 @@ class Simulation:
 
     def _another_did_it(self, attempt: Attempt) -> bool:
         """A person set the very value that we had asked for in vain: confirmed all the same, since
-        the effect equals the intent. Without the lock another tick of ours may have been it."""
+        the effect equals the intent. Without the lock another tick of ours may have been it, and
+        without our name in the log anyone."""
+        if not self.named and attempt.state is AttemptState.APPLIED_OVERRIDDEN:
+            return self._was_set(attempt, since=attempt.intended_at - SEARCH_BACK, by_us=True)
         if not self.locked and attempt.state is AttemptState.APPLIED_OVERRIDDEN:
             return self._was_set(attempt, since=attempt.intended_at - SEARCH_BACK, by_us=True)
         return attempt.state is AttemptState.CONFIRMED and self._was_set(

@@ -26,11 +26,12 @@ SCHEDULES = int(os.environ.get("SIMULATED_SCHEDULES", "1500"))
 UNTIL_CAUGHT = 5000
 
 
+@pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("locked", [True, False])
-def test_whatever_happens_every_final_word_is_true_and_nothing_stays_open(locked):
+def test_whatever_happens_every_final_word_is_true_and_nothing_stays_open(locked, named):
     for seed in range(SCHEDULES):
         try:
-            Simulation(seed, locked=locked).run()
+            Simulation(seed, locked=locked, named=named).run()
         except Violation as violation:
             pytest.fail(f"seed {seed}: {violation}")
 

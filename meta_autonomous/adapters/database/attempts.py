@@ -164,7 +164,13 @@ def _insert(
 
 
 def record_event(
-    unit: Unit, attempt: Attempt, event: AttemptEvent, *, at: datetime, detail: str
+    unit: Unit,
+    attempt: Attempt,
+    event: AttemptEvent,
+    *,
+    at: datetime,
+    detail: str,
+    blocked_until: datetime | None = None,
 ) -> Attempt:
     """Move an attempt from the state that the caller knows. Raises RefusedByGuard when another
     process moved it first, IllegalTransition for an event that can't happen in that state."""
@@ -183,6 +189,7 @@ def record_event(
             updated_at=at,
             detail=texts.clean(detail),
             unsettled_reads=_table.c.unsettled_reads + int(event is AttemptEvent.UNREADABLE),
+            blocked_until=blocked_until,
         )
     )
     if changed.rowcount != 1:

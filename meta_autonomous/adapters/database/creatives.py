@@ -1,15 +1,17 @@
 """Creatives and who approved them."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 
 from meta_autonomous.adapters.database import ledger
-from meta_autonomous.adapters.database.tables import creative_approvals
+from meta_autonomous.adapters.database.tables import creative_approvals, entity_snapshots
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.entities import AccountSnapshot
-from meta_autonomous.ports import CreativeRecord, LedgerEvent
+from meta_autonomous.ports import CreativeRecord, CreativeUse, LedgerEvent
 
 APPROVED: Final = "approved"
 REJECTED: Final = "rejected"
@@ -74,7 +76,7 @@ def decided(unit: Unit, account_id: str) -> tuple[frozenset[str], frozenset[str]
 
 
 def listed(unit: Unit, *, account_id: str | None) -> tuple[CreativeRecord, ...]:
-    """Pending first, then the newest."""
+    """Pending first, then the newest, each with the ads that run it."""
     query = select(_table).where(_table.c.platform == unit.platform)
     if account_id is not None:
         query = query.where(_table.c.account_id == account_id)
@@ -83,6 +85,7 @@ def listed(unit: Unit, *, account_id: str | None) -> tuple[CreativeRecord, ...]:
             _table.c.status != PENDING, _table.c.first_seen_at.desc(), _table.c.creative_id
         )
     )
+    ads = _ads_by_creative(unit, account_id=account_id)
     return tuple(
         CreativeRecord(
             creative_id=row.creative_id,
@@ -92,9 +95,39 @@ def listed(unit: Unit, *, account_id: str | None) -> tuple[CreativeRecord, ...]:
             first_seen_at=row.first_seen_at,
             decided_at=row.decided_at,
             decided_by=row.decided_by,
+            ads=tuple(ads[row.creative_id]),
         )
         for row in rows
     )
+
+
+def _ads_by_creative(unit: Unit, *, account_id: str | None) -> Mapping[str, list[CreativeUse]]:
+    """As the last read of each ad found it."""
+    columns = entity_snapshots.c
+    query = select(
+        columns.creative_id,
+        columns.entity_id,
+        columns.name,
+        columns.campaign_id,
+        columns.effective_status,
+    ).where(
+        columns.platform == unit.platform,
+        columns.replaced_at.is_(None),
+        columns.creative_id.is_not(None),
+    )
+    if account_id is not None:
+        query = query.where(columns.account_id == account_id)
+    found: defaultdict[str, list[CreativeUse]] = defaultdict(list)
+    for row in unit.connection.execute(query.order_by(columns.entity_id)):
+        found[row.creative_id].append(
+            CreativeUse(
+                ad_id=row.entity_id,
+                name=row.name,
+                campaign_id=row.campaign_id,
+                status=row.effective_status,
+            )
+        )
+    return found
 
 
 def decide(
@@ -107,13 +140,16 @@ def decide(
     who: str,
     why: str,
 ) -> str | None:
-    """Approve or reject a creative, seen or not yet seen; its status before, if it had one."""
+    """Approve or reject a creative, seen or not yet seen; its status before, if it had one. What
+    stands so already is left alone."""
     where: tuple[Any, ...] = (
         _table.c.platform == unit.platform,
         _table.c.creative_id == creative_id,
     )
     before = unit.connection.execute(select(_table.c.status).where(*where)).scalar_one_or_none()
     status = APPROVED if is_approved else REJECTED
+    if before == status:
+        return status
     values = {"status": status, "source": "person", "decided_at": at, "decided_by": who}
     if before is None:
         unit.connection.execute(

@@ -15,13 +15,13 @@ from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from meta_autonomous.adapters.database import texts
 from meta_autonomous.adapters.database.columns import from_text, to_text
 from meta_autonomous.adapters.database.tables import ledger, ledger_head
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import LedgerCheck, LedgerEntry, LedgerEvent
+from meta_autonomous.ports import LedgerCheck, LedgerEntry, LedgerEvent, LedgerLine
 
 _PREFIX: Final = b"meta-auto/1\0"
 GENESIS: Final = "0" * 64
@@ -130,6 +130,45 @@ def _event(body: str) -> LedgerEvent:
     )
 
 
+# --- as it is stored ----------------------------------------------------------------------------
+
+
+def before(unit: Unit, since: datetime | None) -> tuple[int, str] | None:
+    """Number and hash of the entry before the first that is not older than `since`; None when
+    there is no such entry."""
+    if since is None:
+        return -1, GENESIS
+    first = unit.connection.execute(
+        select(func.min(ledger.c.seq)).where(
+            ledger.c.platform == unit.platform, ledger.c.at >= since
+        )
+    ).scalar_one()
+    if first is None:
+        return None
+    last = unit.connection.execute(
+        select(ledger.c.seq, ledger.c.hash)
+        .where(ledger.c.platform == unit.platform, ledger.c.seq < first)
+        .order_by(ledger.c.seq.desc())
+        .limit(1)
+    ).one_or_none()
+    return (-1, GENESIS) if last is None else (last.seq, last.hash)
+
+
+def lines(unit: Unit, *, after: tuple[int, str]) -> list[LedgerLine]:
+    """A page of the entries that follow the given one."""
+    last, previous = after
+    found = []
+    for seq, _, _, body, noted in _page(unit, after=last):
+        line = LedgerLine(seq=seq, previous=previous, hash=_as_text(noted), body=_as_text(body))
+        previous = line.hash
+        found.append(line)
+    return found
+
+
+def _as_text(stored: bytes) -> str:
+    return stored.decode("utf-8", "surrogateescape")
+
+
 # --- proving it whole ---------------------------------------------------------------------------
 
 
@@ -219,8 +258,15 @@ class _Noted:
 
 
 def _stream(unit: Unit) -> Iterator[tuple[Any, ...]]:
-    """Every entry in order, page by page: seq, at, event, body, hash. The texts as bytes, because
-    a damaged one may be no text any more."""
+    """Every entry in order, page by page: seq, at, event, body, hash."""
+    last: Any = -1
+    while page := _page(unit, after=last):
+        yield from page
+        last = page[-1][0]
+
+
+def _page(unit: Unit, *, after: Any) -> list[tuple[Any, ...]]:
+    """The next entries. The texts as bytes, because a damaged one may be no text any more."""
     columns = (
         "seq, CAST(at AS BLOB), CAST(event AS BLOB), CAST(body AS BLOB), CAST(hash AS BLOB)"
         if unit.is_sqlite
@@ -232,16 +278,11 @@ def _stream(unit: Unit) -> Iterator[tuple[Any, ...]]:
         f"SELECT {columns} FROM ledger WHERE platform = {mark} AND seq > {mark} "  # noqa: S608
         f"ORDER BY seq LIMIT {_PAGE}"
     )
-    last: Any = -1
-    while True:
-        result = unit.connection.exec_driver_sql(query, (unit.platform, last))
-        cursor: Any = result.cursor
-        page = cursor.fetchall()
-        result.close()
-        yield from page
-        if len(page) < _PAGE:
-            return
-        last = page[-1][0]
+    result = unit.connection.exec_driver_sql(query, (unit.platform, after))
+    cursor: Any = result.cursor
+    page: list[tuple[Any, ...]] = cursor.fetchall()
+    result.close()
+    return page
 
 
 def _fault(unit: Unit, body: bytes, at: Any, event: bytes) -> str | None:

@@ -138,6 +138,14 @@ class _Past:
                 and attempt.state is not AttemptState.NOT_SENT
                 and attempt.effect_at > self.now - _HOUR
             ),
+            budget_blocked_until=max(
+                (
+                    attempt.blocked_until
+                    for attempt in tried
+                    if attempt.blocked_until is not None and attempt.blocked_until > self.now
+                ),
+                default=None,
+            ),
             paused_by_us_at=pause.effect_at if pause else None,
             paused_on=self.snapshot.account.day_of(pause.decided_at) if pause else None,
             pending=self.pending.get(key),

@@ -51,6 +51,7 @@ from meta_autonomous.ports import (
     LedgerCheck,
     LedgerEntry,
     LedgerEvent,
+    LedgerLine,
     NewAction,
     Runtime,
     StoreUnavailable,
@@ -151,10 +152,13 @@ class Database:
         create_file(target)
         with expected_errors(target), self._engine.connect() as connection:
             source = connection.connection.driver_connection
+            assert isinstance(source, sqlite3.Connection)  # noqa: S101 - for the type checker
             copy = sqlite3.connect(target)
             try:
-                assert isinstance(source, sqlite3.Connection)  # noqa: S101 - for the type checker
                 source.backup(copy)
+            except BaseException:
+                target.unlink(missing_ok=True)  # half a copy must not look like a backup
+                raise
             finally:
                 copy.close()
 
@@ -402,10 +406,18 @@ class Database:
             )
 
     def record_event(
-        self, attempt: Attempt, event: AttemptEvent, *, at: datetime, detail: str
+        self,
+        attempt: Attempt,
+        event: AttemptEvent,
+        *,
+        at: datetime,
+        detail: str,
+        blocked_until: datetime | None = None,
     ) -> Attempt:
         with self._writing() as unit:
-            return attempts.record_event(unit, attempt, event, at=at, detail=detail)
+            return attempts.record_event(
+                unit, attempt, event, at=at, detail=detail, blocked_until=blocked_until
+            )
 
     def open_attempts(self, account_id: str | None = None) -> tuple[Attempt, ...]:
         with self._reading() as unit:
@@ -479,6 +491,15 @@ class Database:
     ) -> tuple[LedgerEntry, ...]:
         with self._reading() as unit:
             return ledger.entries(unit, since=since, limit=limit)
+
+    def ledger_lines(self, *, since: datetime | None = None) -> Iterator[LedgerLine]:
+        with self._reading() as unit:
+            after = ledger.before(unit, since)
+        while after is not None:
+            with self._reading() as unit:
+                page = ledger.lines(unit, after=after)
+            yield from page
+            after = (page[-1].seq, page[-1].hash) if page else None
 
     def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck:
         with self._reading() as unit:

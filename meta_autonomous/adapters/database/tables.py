@@ -158,6 +158,7 @@ attempts = Table(
     _must("extra_usd", Exact, "USD per day that it may add"),
     _must("unsettled_reads", Integer, "reads that could not settle it", server_default="0"),
     _must("detail", Text, "Meta's answer, for people", server_default=""),
+    _may("blocked_until", Instant, "Meta takes no other budget for the entity until then"),
     CheckConstraint(
         "state IN ('dispatching', 'accepted', 'unknown', 'refused', 'not_sent', 'confirmed', "
         "'applied_overridden', 'not_applied', 'needs_human', 'resolved_applied', "

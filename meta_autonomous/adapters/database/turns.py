@@ -38,6 +38,7 @@ class Tried(NamedTuple):
     type: ActionType
     decided_at: datetime  # the last time that its action was decided
     is_undo: bool
+    blocked_until: datetime | None = None  # Meta takes no other budget until then
 
     @property
     def is_open(self) -> bool:

@@ -706,6 +706,12 @@ def upgrade() -> None:
             nullable=False,
             comment="Meta's answer, for people",
         ),
+        sa.Column(
+            "blocked_until",
+            Instant(),
+            nullable=True,
+            comment="Meta takes no other budget for the entity until then",
+        ),
         sa.CheckConstraint(
             "state IN ('dispatching', 'accepted', 'unknown', 'refused', 'not_sent', 'confirmed', 'applied_overridden', 'not_applied', 'needs_human', 'resolved_applied', 'resolved_not_applied')",
             name=op.f("ck_attempts_state"),

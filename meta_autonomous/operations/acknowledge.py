@@ -1,0 +1,27 @@
+"""A person takes note of an alert: it is repeated no more, and stands until it is over."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from meta_autonomous.operations.by_person import EXIT_REFUSED, Handled, only_managers
+from meta_autonomous.ports import Actor, Store
+
+
+def acknowledge(store: Store, keys: Sequence[str], *, actor: Actor, at: datetime) -> list[Handled]:
+    only_managers(actor, "acknowledge alerts")
+    handled = []
+    for key in dict.fromkeys(keys):
+        if store.acknowledge_alert(key, who=actor.name, at=at):
+            text = "Acknowledged: it is repeated no more."
+            handled.append(Handled(id=key, status="acknowledged", message=text))
+        else:
+            handled.append(_refused(store, key))
+    return handled
+
+
+def _refused(store: Store, key: str) -> Handled:
+    status, text = "not_found", "No such alert is open. See `meta-auto alerts list`."
+    for alert in store.open_alerts():
+        if alert.key == key:
+            status, text = "acknowledged", f"Acknowledged already by {alert.acknowledged_by}."
+    return Handled(id=key, status=status, message=text, exit_code=EXIT_REFUSED)
