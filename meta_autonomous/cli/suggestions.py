@@ -139,9 +139,13 @@ async def _reject(
 ) -> "Sequence[Handled]":
     from meta_autonomous.bootstrap import open_world
     from meta_autonomous.operations.suggestions import reject as reject_all
+    from meta_autonomous.ports import PlatformError
 
     async with open_world(loaded, actor=actor, purpose="act") as world:
-        at = reading_time(loaded)
+        try:
+            at = await world.platform.trusted_now()
+        except PlatformError:  # a no needs no word from Meta
+            at = reading_time(loaded)
         return reject_all(world, ids, reason=reason, at=at)
 
 

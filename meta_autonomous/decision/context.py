@@ -171,10 +171,16 @@ class Totals:
     """
 
     spent_usd: Decimal = Decimal(0)
+    stand_in_usd: Decimal = Decimal(0)  # the part of it that stands in for unread accounts
     projected_usd: Decimal = Decimal(0)
     holders: Mapping[str, HolderSpend] = field(default_factory=dict)
     unpriced: tuple[str, ...] = ()
     granted_usd: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def seen_usd(self) -> Decimal:
+        """What was really seen to be spent today; the accounts that were read, no more."""
+        return self.spent_usd - self.stand_in_usd
 
     def granting(self, extra_usd: Mapping[str, Decimal]) -> Self:
         merged = dict(self.granted_usd)

@@ -129,7 +129,7 @@ def decide(situations: Sequence[Situation], deciding: Deciding) -> Plan:
         may_act = opened[situation.snapshot.account.id]
         proposals += _proposals(situation, deciding, may_act, turns, gates)
     proposals.sort(key=lambda pair: _priority(pair[1]))
-    granting = _Granting(deciding)
+    granting = Granting(deciding)
     decisions = tuple(
         _with_warnings(granting.decide(situation, action), gates)
         for situation, action in proposals
@@ -247,7 +247,7 @@ def _scales_before_reallocation(
     """A reallocation stands in for two scale actions, unless auto mode would execute one now."""
     if not replaced or not deciding.is_auto:
         return actions
-    trial = _Granting(deciding)
+    trial = Granting(deciding)
     if any(trial.decide(situation, scale).executes for scale in replaced):
         kept = [action for action in actions if action.type is not ActionType.REALLOCATE]
         return kept + replaced
@@ -382,7 +382,7 @@ def _resized(action: Action, allowed: Money) -> Action | None:
 
 
 @dataclass(slots=True)
-class _Granting:
+class Granting:
     """Decides one action after the other, counting what the earlier ones were granted."""
 
     deciding: Deciding

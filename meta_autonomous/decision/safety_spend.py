@@ -75,7 +75,7 @@ def daily_spend_totals(
     granted_usd: Mapping[str, Decimal] | None = None,
 ) -> Totals:
     """The money of all accounts together; in scope or not, each entity counts."""
-    spent = projected = _NOTHING
+    spent = projected = stand_ins = _NOTHING
     holders: dict[str, HolderSpend] = {}
     unpriced: list[str] = []
     for situation in situations:
@@ -94,8 +94,10 @@ def daily_spend_totals(
             continue
         spent += worst
         projected += worst
+        stand_ins += worst
     return Totals(
         spent_usd=spent,
+        stand_in_usd=stand_ins,
         projected_usd=projected,
         holders=holders,
         unpriced=tuple(unpriced),

@@ -32,6 +32,11 @@ class AlertMaker(Protocol):
     ) -> AlertRecord: ...
 
 
+_HARD_STOP_WORDS: Final = {
+    Outcome.EXECUTED: "It was paused automatically.",
+    Outcome.QUEUED: "It waits for a person's approval.",
+    Outcome.IN_DOUBT: "Whether the pause took effect is being settled.",
+}
 #: Alerts whose condition every complete tick looks at afresh: absent means cleared.
 _REVIEWED: Final = (
     "auth:",
@@ -129,15 +134,12 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
 
 
 def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
-    shown = (Outcome.EXECUTED, Outcome.QUEUED, Outcome.IN_DOUBT)
     for decision, _, handled in report.decided:
         action = decision.action
-        if action.is_hard_stop and handled.outcome in shown:
-            done = {
-                Outcome.EXECUTED: "It was paused automatically.",
-                Outcome.QUEUED: "It waits for a person's approval.",
-                Outcome.IN_DOUBT: "Whether the pause took effect is being settled.",
-            }[handled.outcome]
+        if action.is_hard_stop and handled.outcome is not Outcome.UNCHANGED:
+            done = _HARD_STOP_WORDS.get(
+                handled.outcome, "It could not be paused, and goes on spending. Look at it."
+            )
             yield alert_of(
                 f"hard_stop:{action.entity.id}",
                 "critical",
@@ -184,7 +186,7 @@ def _is_more_than_a_wait(record: ActionRecord) -> bool:
 
 
 def _of_spend(report: TickReport, world: World, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
-    spent, cap = report.totals.spent_usd, world.book.limits.max_daily_spend_usd
+    spent, cap = report.totals.seen_usd, world.book.limits.max_daily_spend_usd
     if spent > cap:
         yield alert_of(
             "spend_over_cap",

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
 from meta_autonomous.decision.limits import campaign_name_of
-from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
+from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals, extra_usd
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.alerts import review_alerts
 from meta_autonomous.operations.digest import send_digest
@@ -200,8 +200,9 @@ def _leave(world: World, account_id: str, report: TickReport, problem: PlatformE
     """One account's failure stops no other. What Meta asked to wait for is remembered."""
     report.fail(account_id, problem)
     if not report.dry_run:
-        until = problem.until if isinstance(problem, Throttled) else None
         record = world.store.account(account_id)
+        heard = problem.until if isinstance(problem, Throttled) else None
+        until = max(filter(None, (record.blocked_until, heard)), default=None)
         world.store.save_account(replace(record, blocked_until=until, last_error=problem.message))
 
 
@@ -281,13 +282,14 @@ async def _execute(
     if held is not None:
         report.defer(world, action_id, held)
         return Handled(Outcome.DEFERRED, f"Not executed now: {held}.")
-    extra = max(decision.amount_usd or Decimal(0), Decimal(0))
+    situation = report.situations[decision.account_id]
+    extra = extra_usd(decision.action, situation, situation.snapshot.observed_at)
     done: Executed = await execute(
         world,
         action_id,
         decision.action,
         who=WORKER,
-        extra_usd=extra,
+        extra_usd=sum(extra.values(), Decimal(0)),
         headroom_usd=_cap_for(world, decision, report) - plan.totals.projected_usd,
         stop_requested=stop_requested,
     )

@@ -79,12 +79,20 @@ def change_to_send(step: Step, found: Entity, now: datetime) -> Change | Stale:
 
 
 def _status_change(step: SetStatus, found: Entity) -> Change | Stale:
-    """About the status alone: stopping a loss must not wait for somebody's edit of the budget."""
+    """A pause is about the status alone: stopping a loss must not wait for somebody's edit of the
+    budget. A resume wakes the budget that was judged, and no other."""
     if found.status == step.status:
         return Stale(f"{found.name} is {step.status} already.")
     if found.status != step.entity.status:
         return _moved(found, "status", step.entity.status, found.status)
+    if step.status == Status.ACTIVE and _held(found) != _held(step.entity):
+        return _moved(found, "budget", _held(step.entity), _held(found))
     return _change(found, ChangedField.STATUS, old=found.status, new=step.status)
+
+
+def _held(entity: Entity) -> str:
+    budget = entity.budget
+    return "none" if budget is None else f"{budget.amount} ({budget.kind})"
 
 
 def _budget_change(step: SetBudget, found: Entity, now: datetime) -> Change | Stale:

@@ -238,7 +238,7 @@ class TickReport:
             "campaigns_evaluated": self.evaluated,
             **counts_of(self.outcomes),
             "requests": self.requests(),
-            "spend_today_usd": f"{self.totals.spent_usd:.2f}",
+            "spend_today_usd": f"{self.totals.seen_usd:.2f}",
             "accounts": [state.to_json() for state in self.accounts.values()],
             "alerts": [
                 {"key": alert.key, "severity": alert.severity, "message": alert.message}

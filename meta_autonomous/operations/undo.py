@@ -250,7 +250,7 @@ async def _undo_one(
         plan.action,
         who=world.actor.name,
         extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=world.book.limits.max_daily_spend_usd - totals.projected_usd,
+        headroom_usd=case.limits.max_daily_spend_usd - totals.projected_usd,
         restoring=plan.amounts,
     )
     return _told(world.store, record, undo_id, done), totals.granting(extra)

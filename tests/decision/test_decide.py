@@ -1100,6 +1100,7 @@ def grants(decisions: Sequence[Decision]) -> list[Decision]:
     return [decision for decision in decisions if decision.outcome in kept]
 
 
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     here=accounts("1001"),

@@ -26,7 +26,7 @@ def test_silence_is_measured_by_the_interval_but_never_under_two_hours(offered):
     assert new(offered, hours=2) == set()
     offered.system = replace(offered.system, interval_seconds=3600)
     assert new(offered, hours=3) == set()
-    assert new(offered, hours=3, seconds=1) == {"no_ticks"}
+    assert new(offered, hours=3, minutes=1) == {"no_ticks"}
 
 
 def test_it_is_told_once_and_again_after_a_day(offered):

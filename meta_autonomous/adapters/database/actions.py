@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, and_, or_, select, update
 
 from meta_autonomous.adapters.database import ledger, texts
-from meta_autonomous.adapters.database.tables import optimization_actions
+from meta_autonomous.adapters.database.tables import accounts, optimization_actions
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import (
     SCALES,
@@ -278,14 +278,31 @@ def _budget(minor: int | None, currency: str) -> str | None:
 
 
 def reserved_usd(unit: Unit, *, besides: int | None = None) -> dict[str, Decimal]:
-    """Extra USD per day of every open increase, by entity. A reallocation adds nothing."""
-    query = select(_table.c.id, _table.c.entity_id, _table.c.amount_usd).where(
-        _table.c.platform == unit.platform,
-        _table.c.status.in_(
-            (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.IN_DOUBT)
+    """Extra USD per day of every increase that no read of its account has seen yet: open ones, and
+    those executed since the account was last read. By entity; a reallocation adds nothing."""
+    is_open = _table.c.status.in_(
+        (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.IN_DOUBT)
+    )
+    is_unseen = and_(
+        _table.c.status == ActionStatus.EXECUTED,
+        _table.c.executed_at >= accounts.c.last_read_at,
+    )
+    source = _table.outerjoin(
+        accounts,
+        and_(
+            accounts.c.platform == _table.c.platform,
+            accounts.c.account_id == _table.c.account_id,
         ),
-        _table.c.amount_usd > Decimal(0),
-        _table.c.action_type != ActionType.REALLOCATE,
+    )
+    query = (
+        select(_table.c.id, _table.c.entity_id, _table.c.amount_usd)
+        .select_from(source)
+        .where(
+            _table.c.platform == unit.platform,
+            or_(is_open, is_unseen),
+            _table.c.amount_usd > Decimal(0),
+            _table.c.action_type != ActionType.REALLOCATE,
+        )
     )
     reserved: dict[str, Decimal] = {}
     for row in unit.connection.execute(query):
