@@ -353,6 +353,22 @@ class AlertRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestedPolicy:
+    """The policy whose guards were tried last: which can't fire, and which of them a person
+    accepted so."""
+
+    digest: str
+    dead: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+    __test__ = False  # pytest collects by name
+
+    @property
+    def unaccepted(self) -> tuple[str, ...]:
+        return tuple(guard for guard in self.dead if guard not in self.accepted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
     """Persistent switches that commands set: the stored mode wins over the configured one."""
 
@@ -360,6 +376,7 @@ class Runtime:
     is_started: bool = True
     changed_by: str | None = None
     changed_at: datetime | None = None
+    tested: TestedPolicy | None = None
 
 
 class Store(Protocol):
@@ -369,7 +386,13 @@ class Store(Protocol):
 
     # runtime switches, policy, ticks
     def runtime(self) -> Runtime: ...
-    def set_mode(self, mode: str, *, event: LedgerEvent) -> None: ...
+    def set_mode(
+        self, mode: str, *, event: LedgerEvent, tested: TestedPolicy | None = None
+    ) -> None: ...
+    def record_tested(self, tested: TestedPolicy) -> None:
+        """What a tick found of the guards of a policy that was not tested yet."""
+        ...
+
     def set_started(self, *, is_started: bool, event: LedgerEvent) -> None: ...
     def record_policy(self, digest: str, policy: Json, *, at: datetime, who: str) -> bool:
         """Store the effective policy when its digest differs from the last; the ledger event

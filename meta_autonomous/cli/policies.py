@@ -93,6 +93,29 @@ def check(
     )
 
 
+@app.command()
+def selftest(context: typer.Context, *, as_json: AsJson = False) -> int:
+    """Try every guard on made-up actions (exit 3: one is dead).
+
+    An account is made up under your own settings: MAX_CAMPAIGNS_PER_TICK campaigns, each at
+    MAX_CAMPAIGN_BUDGET_USD. For every guard an action is injected that it must stop. A guard that
+    can't fire with these settings is dead; one that a neutral value switches off is off.
+    """
+    session = Session.of(context, as_json=as_json)
+    loaded = session.settings()
+    session.permit(loaded, Role.MANAGER)
+    from meta_autonomous.decision.selftest import selftest as run_selftest
+    from meta_autonomous.render.selftest import selftest_document, selftest_json
+
+    tested = run_selftest(loaded.book(), now=reading_time(loaded))
+    shaped = selftest_json(tested, platform=loaded.system().platform)
+    return session.present(
+        shaped,
+        lambda: selftest_document(shaped),
+        code=EXIT_DONE if tested.is_ok else EXIT_REFUSED,
+    )
+
+
 def _plan(file: str) -> dict[str, Any]:
     """One JSON object, its numbers exactly as written."""
     try:

@@ -7,6 +7,7 @@ import typer
 
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
+from meta_autonomous.cli.usage import WrongUsage
 
 mode_app = group("Who decides: people, or the program.")
 
@@ -33,23 +34,52 @@ def set_mode(
     context: typer.Context,
     mode: Annotated[Mode, typer.Argument(help="suggest or auto")],
     *,
+    accept: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept",
+            metavar="GUARD",
+            help="Auto mode although this guard can't fire; may be repeated.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Switch the mode.
 
-    It takes effect on the next tick, and is recorded with your name.
+    It takes effect on the next tick, and is recorded with your name. Auto mode is refused (exit 3)
+    while `policies selftest` finds a guard that can't fire, unless you accept it by name.
     """
     session = Session.of(context, as_json=as_json)
+    accepted = _accepted(mode, accept or [])
     with session.records(Role.ADMIN, create=True) as (store, loaded, actor):
         from meta_autonomous.operations.switches import set_mode as switch_mode
 
         system = loaded.system()
         at = reading_time(loaded)
-        changed = switch_mode(store, system, mode.value, actor=actor, at=at)
+        tested = None
+        if mode is Mode.AUTO:
+            from meta_autonomous.operations.selftest import require
+
+            tested = require(loaded.book(), system, accept=accepted, at=at)
+        changed = switch_mode(store, system, mode.value, actor=actor, at=at, tested=tested)
     from meta_autonomous.render.switches import switched_document
 
     shaped = {**changed.to_json(), "platform": system.platform}
     return session.present(shaped, lambda: switched_document(shaped))
+
+
+def _accepted(mode: Mode, guards: list[str]) -> list[str]:
+    if guards and mode is not Mode.AUTO:
+        raise WrongUsage("--accept goes with `mode set auto` only.")
+    if guards:
+        from meta_autonomous.decision.selftest import GUARDS
+
+        unknown = next((guard for guard in guards if guard not in GUARDS), None)
+        if unknown is not None:
+            raise WrongUsage(
+                f"{unknown} is no guard.", remedy="`meta-auto policies selftest` names them all."
+            )
+    return guards
 
 
 def start(context: typer.Context, *, as_json: AsJson = False) -> int:

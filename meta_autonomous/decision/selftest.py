@@ -67,13 +67,13 @@ SIZE: Final = "auto.size"
 ACTIONS_PER_TICK: Final = "limits.actions_per_tick"
 
 #: Entities of one campaign that may each want an action in the same tick.
-_ACTIONS_PER_CAMPAIGN: Final = 10
+_ACTIONS_PER_CAMPAIGN: Final = 50
 _TENTH: Final = Decimal("0.10")
 _HUNDREDTH: Final = Decimal("0.01")
 _CENT_MICROS: Final = 10_000
 _HOUR: Final = timedelta(hours=1)
 _SECOND: Final = timedelta(seconds=1)
-_OTHERS: Final = ("PT", "FR", "IT")
+_OTHERS: Final[tuple[str, ...]] = ("PT", "FR", "IT")
 
 
 class State(StrEnum):
@@ -270,9 +270,8 @@ def _geo_distribution(account: MadeUp) -> Probe:
     off = ""
     if least == 0 and most == 1:
         off = "MIN_SPAIN_PERCENTAGE=0 and MAX_SINGLE_COUNTRY_PCT=1 allow every distribution"
-    if least > 0:
-        what, to = "budget moved out of Spain, where almost none is left", _OTHERS
-    else:
+    what, to = "budget moved out of Spain, where almost none is left", _OTHERS
+    if least == 0:
         what, to = "budget moved into the one country that has almost all", _OTHERS[:1]
     bad = account.having(geography=_lopsided(account, to))
     return _pair(what, account, bad, MadeUp.move, off=off)
@@ -393,7 +392,7 @@ def _tracking_outage(account: MadeUp) -> Probe:
 
 def _blast_radius(account: MadeUp) -> Probe:
     campaigns = [key for key in account.situation.snapshot.campaigns if key != FIRST]
-    paused = [(key, key, None) for key in campaigns]
+    paused: list[tuple[str, str, str | None]] = [(key, key, None) for key in campaigns]
     paused += [(key, FIRST, key) for key in (DONOR, RECEIVER)]
     pauses = tuple(
         AutomaticPause(
@@ -419,16 +418,18 @@ def _human_override(account: MadeUp) -> Probe:
 def _freeze(account: MadeUp, book: PolicyBook) -> Guard:
     if not book.freezes:
         return _not_configured(FREEZE.id, "[[freeze]]")
-    frozen = replace(account.book, freezes=book.freezes)
     window = book.freezes[0]
-    bad = replace(account, book=frozen, now=window.starts_at)
-    bad = bad.reading(observed_at=window.starts_at, first_day=_long_before(account, bad.now))
-    what = f"a cut at {moment(window.starts_at)}, inside a freeze window"
-    return _of_rule(FREEZE, _pair(what, account, bad, MadeUp.cut))
-
-
-def _long_before(account: MadeUp, at: datetime) -> object:
-    return account.situation.snapshot.account.day_of(at) - timedelta(days=28)
+    inside, after = (
+        made_up_account(
+            account.limits,
+            now=at,
+            campaign_usd=account.limits.max_campaign_budget_usd,
+            book=replace(account.book, freezes=book.freezes),
+        )
+        for at in (window.starts_at, window.ends_at)
+    )
+    what = f"a cut at {moment(window.starts_at)}, when a freeze window opens"
+    return _of_rule(FREEZE, _pair(what, after, inside, MadeUp.cut))
 
 
 def _scope(account: MadeUp, book: PolicyBook) -> Guard:
@@ -441,7 +442,9 @@ def _scope(account: MadeUp, book: PolicyBook) -> Guard:
     everything = "" if scope.exclude else f"include = {', '.join(scope.include)} covers everything"
     return _of_rule(
         SCOPE,
-        _pair("a cut in a campaign outside the scope", inside, outside, MadeUp.cut, off=everything),
+        _pair(
+            "a cut in a campaign outside the scope", inside, outside, MadeUp.cut, off=everything
+        ),
     )
 
 
@@ -451,9 +454,7 @@ def _renamed(account: MadeUp, pattern: str) -> MadeUp:
     first = snapshot.campaigns[FIRST]
     campaigns: dict[str, Campaign] = {pattern: replace(first, id=pattern), **snapshot.campaigns}
     third = replace(snapshot.adsets[THIRD], of_campaign=pattern)
-    renamed = replace(
-        snapshot, campaigns=campaigns, adsets={**snapshot.adsets, THIRD: third}
-    )
+    renamed = replace(snapshot, campaigns=campaigns, adsets={**snapshot.adsets, THIRD: third})
     return account.having(snapshot=renamed)
 
 
@@ -557,9 +558,7 @@ def _size(account: MadeUp, _book: PolicyBook) -> Guard:
     what = f"a change of {percent(LARGEST_STEP)} in auto mode, the most that is ever wanted"
     scale = _automatic_scale(account)
     if scale is None:
-        return Guard(
-            rule=SIZE, state=State.OFF, injected=what, limit=limit, message=_NO_SCALES
-        )
+        return Guard(rule=SIZE, state=State.OFF, injected=what, limit=limit, message=_NO_SCALES)
     on, make = scale
     wanted = make(on, LARGEST_STEP, Decimal(1))
     decision = _decided(on, wanted)

@@ -193,7 +193,7 @@ class MadeUp:
     def _leg(self, entity: Entity, change: Decimal) -> BudgetLeg:
         assert entity.budget is not None  # noqa: S101 - every ad set of the first campaign has one
         current = entity.budget.amount
-        step = current.times_up(abs(change))
+        step = max(current.times_down(abs(change)), Money(1, _USD), key=lambda money: money.minor)
         proposed = current + step if change > 0 else current - step
         return BudgetLeg(entity=entity, current=current, proposed=proposed)
 
@@ -358,4 +358,3 @@ def hopeless(found: Evaluation) -> Evaluation:
     )
     facts = found.facts._replace(value_micros=0, purchases=0)
     return replace(found, facts=facts, roas=Decimal(0), estimate=estimate)
-

@@ -72,6 +72,8 @@ def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime
             or now - alert.raised_at >= HARD_STOP_STANDS
             or _was_undone(alert, world)
         )
+    if alert.key.startswith("dead_guard:"):
+        return True  # it rests on the policy alone, which every tick knows
     if not alert.key.startswith(_REVIEWED):
         return False
     account_id = alert.key.partition(":")[2]
@@ -92,6 +94,14 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
             key=key, severity=severity, message=message, raised_at=now, entity_id=entity_id
         )
 
+    for guard in report.dead_guards:
+        yield alert(
+            f"dead_guard:{guard}",
+            "critical",
+            f"The guard {guard} can't fire under the policy in force, in auto mode. See "
+            "`meta-auto policies selftest`; mend the setting, or accept it by `meta-auto mode "
+            f"set auto --accept {guard}`.",
+        )
     for account_id, message in report.auth_failures.items():
         yield alert(f"auth:{account_id}", "critical", f"Ad account {account_id}: {message}")
     for account_id, message in report.penalties.items():

@@ -23,6 +23,7 @@ from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.observe import Observed, observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account, record_plan
+from meta_autonomous.operations.selftest import dead_guards
 from meta_autonomous.operations.staleness import supersede_stale
 from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
 from meta_autonomous.operations.world import World
@@ -65,6 +66,7 @@ async def tick(
             world.store.record_policy(
                 world.system.policy_digest, world.system.policy, at=on_record, who=world.actor.name
             )
+            report.dead_guards = dead_guards(world, report.mode, at=on_record)
             await _settle_doubts(world, mine, report, now)
             if trusted is not None:
                 world.store.expire(now=trusted)

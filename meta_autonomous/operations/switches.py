@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from meta_autonomous.ports import Actor, LedgerEvent, NotAllowed, Store, System
+from meta_autonomous.ports import Actor, LedgerEvent, NotAllowed, Store, System, TestedPolicy
 
 MODES: Final = ("suggest", "auto")
 
@@ -13,16 +13,18 @@ MODES: Final = ("suggest", "auto")
 class ModeChange:
     old_mode: str
     new_mode: str
+    accepted: tuple[str, ...] = ()  # guards that can't fire, and need not
     success: bool = True
 
     @property
     def message(self) -> str:
-        if self.old_mode == self.new_mode:
-            return f"Mode is {self.new_mode} already."
-        return (
-            f"Mode changed from {self.old_mode} to {self.new_mode}. "
-            "Changes take effect on next tick."
-        )
+        told = f"Mode is {self.new_mode} already."
+        if self.old_mode != self.new_mode:
+            told = f"Mode changed from {self.old_mode} to {self.new_mode}. "
+            told += "Changes take effect on next tick."
+        if self.accepted:
+            told += f" Accepted although they can't fire: {', '.join(self.accepted)}."
+        return told
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -30,6 +32,7 @@ class ModeChange:
             "old_mode": self.old_mode,
             "new_mode": self.new_mode,
             "message": self.message,
+            **({"accepted_guards": list(self.accepted)} if self.accepted else {}),
         }
 
 
@@ -37,10 +40,26 @@ def mode_in_force(store: Store, system: System) -> str:
     return store.runtime().mode or system.mode
 
 
-def set_mode(store: Store, system: System, mode: str, *, actor: Actor, at: datetime) -> ModeChange:
-    """Takes effect on the next tick."""
+def set_mode(
+    store: Store,
+    system: System,
+    mode: str,
+    *,
+    actor: Actor,
+    at: datetime,
+    tested: TestedPolicy | None = None,
+) -> ModeChange:
+    """Takes effect on the next tick. `tested` is what `operations.selftest.require` found of the
+    guards; without it the next tick in auto mode tries them."""
     _only_admins(actor, "change the mode")
-    change = ModeChange(old_mode=mode_in_force(store, system), new_mode=mode)
+    change = ModeChange(
+        old_mode=mode_in_force(store, system),
+        new_mode=mode,
+        accepted=tested.accepted if tested is not None else (),
+    )
+    after: dict[str, Any] = {"mode": mode}
+    if tested is not None:
+        after |= {"tested_policy": tested.digest, "accepted_guards": list(tested.accepted)}
     store.set_mode(
         mode,
         event=LedgerEvent(
@@ -49,8 +68,9 @@ def set_mode(store: Store, system: System, mode: str, *, actor: Actor, at: datet
             at=at,
             why=change.message,
             before={"mode": change.old_mode},
-            after={"mode": mode},
+            after=after,
         ),
+        tested=tested,
     )
     return change
 

@@ -7,6 +7,7 @@ from tests.cli.conftest import ME
 MANAGER = [
     ["status"],
     ["policies", "show"],
+    ["policies", "selftest"],
     ["mode", "show"],
     ["suggestions", "list"],
     ["suggestions", "show", "1"],

@@ -55,6 +55,7 @@ from meta_autonomous.ports import (
     NewAction,
     Runtime,
     StoreUnavailable,
+    TestedPolicy,
     Trace,
 )
 
@@ -233,9 +234,17 @@ class Database:
         with self._reading() as unit:
             return switches.runtime(unit)
 
-    def set_mode(self, mode: str, *, event: LedgerEvent) -> None:
+    def set_mode(
+        self, mode: str, *, event: LedgerEvent, tested: TestedPolicy | None = None
+    ) -> None:
         with self._writing() as unit:
             switches.set_switch(unit, event, mode=mode)
+            if tested is not None:
+                switches.record_tested(unit, tested)
+
+    def record_tested(self, tested: TestedPolicy) -> None:
+        with self._writing() as unit:
+            switches.record_tested(unit, tested)
 
     def set_started(self, *, is_started: bool, event: LedgerEvent) -> None:
         with self._writing() as unit:

@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 from meta_autonomous.adapters.database import ledger, texts
 from meta_autonomous.adapters.database.tables import policies, runtime_switches, ticks
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import Json, LedgerEvent, Runtime
+from meta_autonomous.ports import Json, LedgerEvent, Runtime, TestedPolicy
 
 
 def runtime(unit: Unit) -> Runtime:
@@ -24,12 +24,31 @@ def runtime(unit: Unit) -> Runtime:
         is_started=row.is_started,
         changed_by=row.changed_by,
         changed_at=row.changed_at,
+        tested=_tested(row.tested),
+    )
+
+
+def _tested(text: str | None) -> TestedPolicy | None:
+    if text is None:
+        return None
+    kept: dict[str, Any] = texts.parsed(text)
+    return TestedPolicy(
+        digest=kept["digest"], dead=tuple(kept["dead"]), accepted=tuple(kept["accepted"])
     )
 
 
 def set_switch(unit: Unit, event: LedgerEvent, **values: Any) -> None:
+    _store(unit, values | {"changed_by": event.who, "changed_at": event.at})
+    ledger.append(unit, event)
+
+
+def record_tested(unit: Unit, tested: TestedPolicy) -> None:
+    kept = {"digest": tested.digest, "dead": tested.dead, "accepted": tested.accepted}
+    _store(unit, {"tested": texts.canonical(kept)})
+
+
+def _store(unit: Unit, values: dict[str, Any]) -> None:
     table = runtime_switches
-    values |= {"changed_by": event.who, "changed_at": event.at}
     changed = unit.connection.execute(
         update(table).where(table.c.platform == unit.platform).values(values)
     )
@@ -37,7 +56,6 @@ def set_switch(unit: Unit, event: LedgerEvent, **values: Any) -> None:
         unit.connection.execute(
             insert(table).values({"platform": unit.platform, "is_started": True} | values)
         )
-    ledger.append(unit, event)
 
 
 def record_policy(unit: Unit, digest: str, policy: Json, *, at: datetime, who: str) -> bool:

@@ -395,6 +395,7 @@ runtime_switches = Table(
     _must("is_started", Boolean, "false after `stop`"),
     _may("changed_by", Text, "who changed it last"),
     _may("changed_at", Instant, "when"),
+    _may("tested", Text, "the policy that was self-tested last, its dead guards, those accepted"),
 )
 
 alerts = Table(

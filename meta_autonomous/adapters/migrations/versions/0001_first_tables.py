@@ -631,6 +631,12 @@ def upgrade() -> None:
         sa.Column("is_started", sa.Boolean(), nullable=False, comment="false after `stop`"),
         sa.Column("changed_by", sa.Text(), nullable=True, comment="who changed it last"),
         sa.Column("changed_at", Instant(), nullable=True, comment="when"),
+        sa.Column(
+            "tested",
+            sa.Text(),
+            nullable=True,
+            comment="the policy that was self-tested last, its dead guards, those accepted",
+        ),
         sa.PrimaryKeyConstraint("platform", name=op.f("pk_runtime_switches")),
     )
     op.create_table(
