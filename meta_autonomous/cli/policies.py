@@ -103,7 +103,7 @@ def selftest(context: typer.Context, *, as_json: AsJson = False) -> int:
     """
     session = Session.of(context, as_json=as_json)
     loaded = session.settings()
-    session.permit(loaded, Role.MANAGER)
+    session.permit(loaded, Role.ADMIN)
     from meta_autonomous.decision.selftest import selftest as run_selftest
     from meta_autonomous.render.selftest import selftest_document, selftest_json
 

@@ -7,7 +7,6 @@ from tests.cli.conftest import ME
 MANAGER = [
     ["status"],
     ["policies", "show"],
-    ["policies", "selftest"],
     ["mode", "show"],
     ["suggestions", "list"],
     ["suggestions", "show", "1"],
@@ -29,6 +28,7 @@ MANAGER = [
 ]
 WATCH = [["alerts", "check"]]
 ADMIN = [
+    ["policies", "selftest"],
     ["mode", "set", "auto"],
     ["start"],
     ["stop"],

