@@ -11,6 +11,8 @@ import pytest
 from meta_autonomous.adapters.sandbox import Sandbox
 from tests.cli.conftest import ME, process
 
+pytestmark = pytest.mark.slow
+
 
 def _run(home, *arguments):
     with process(*arguments, home=home) as ran:

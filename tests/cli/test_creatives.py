@@ -9,6 +9,8 @@ import pytest
 from meta_autonomous.adapters.sandbox import Sandbox
 from tests.cli.conftest import ME, process
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "id", "account_id", "status", "source", "ads", "first_seen_at", "decided_by", "decided_at",
     "platform",

@@ -13,6 +13,8 @@ import pytest
 
 from tests.cli.conftest import process
 
+pytestmark = pytest.mark.slow
+
 
 def _run(home, *arguments, **environment):
     with process(*arguments, home=home, **environment) as ran:

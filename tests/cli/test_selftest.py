@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.conftest import process
 
+pytestmark = pytest.mark.slow
+
 NO_CAP = {"MAX_DAILY_SPEND_USD": "1000000000000"}
 DEAD = "safety.daily_spend"
 

@@ -3,6 +3,8 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
+
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.decision.limits import PolicyBook, Scope
 from meta_autonomous.domain.action import ActionStatus
@@ -10,6 +12,8 @@ from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.undo import undo
 from meta_autonomous.ports import LedgerEvent
 from tests.operations.live_world import ANA, FAILS, GROWS, Live, outcome_of
+
+pytestmark = pytest.mark.slow
 
 
 def keys(report: TickReport) -> set[str]:

@@ -9,6 +9,8 @@ from meta_autonomous.operations import selftest as gate
 from meta_autonomous.operations.switches import set_mode
 from meta_autonomous.ports import Actor, RefusedByGuard, TestedPolicy
 
+pytestmark = pytest.mark.slow
+
 ADMIN = Actor(name="root", is_admin=True, is_manager=True)
 KEY = "dead_guard:safety.daily_spend"
 HUGE = Decimal(10**12)

@@ -27,6 +27,8 @@ from tests.operations.live_world import (
     outcome_of,
 )
 
+pytestmark = pytest.mark.slow
+
 LIFETIME = "Gift Guide - BE (lifetime)"
 
 

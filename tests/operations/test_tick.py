@@ -24,6 +24,8 @@ from tests.operations.live_world import (
     outcome_of,
 )
 
+pytestmark = pytest.mark.slow
+
 #: Everything else is left alone, so that a test follows one campaign.
 ONLY_ONE = PolicyBook(scope=Scope(include=(GROWS,)))
 
