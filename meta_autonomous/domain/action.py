@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Final, Self
 
-from meta_autonomous.domain.entities import Entity, Status
+from meta_autonomous.domain.entities import BudgetKind, Entity, Status
 from meta_autonomous.domain.quantities import Money
 
 
@@ -172,7 +172,12 @@ class Action:
 
     @property
     def current_budget(self) -> Money | None:
-        return self.legs[0].current if self.legs else None
+        """Per day. Of a change of status: what its entity stands at, unless its budget is for a
+        lifetime."""
+        if self.legs:
+            return self.legs[0].current
+        budget = self.entity.budget
+        return budget.amount if budget is not None and budget.kind is BudgetKind.DAILY else None
 
     @property
     def proposed_budget(self) -> Money | None:

@@ -61,7 +61,7 @@ def decision_shape(
         "entity_name": action.entity.name,
         "campaign_id": action.entity.campaign_id,
         "account_id": decision.account_id,
-        "current_budget": _current_budget(action),
+        "current_budget": _plain(action.current_budget),
         "proposed_budget": _plain(action.proposed_budget),
         "currency": currency,
         "change_pct": number(action.change_pct),
@@ -114,13 +114,6 @@ def counts_of(outcomes: Mapping[str, int]) -> dict[str, int]:
     )
     counts = {f"actions_{word}": outcomes.get(word, 0) for word in words}
     return {"actions_generated": sum(counts.values()), **counts}
-
-
-def _current_budget(action: Action) -> str | None:
-    if action.legs:
-        return action.legs[0].current.plain()
-    budget = action.entity.budget
-    return None if budget is None else budget.amount.plain()
 
 
 def _plain(money: Money | None) -> str | None:

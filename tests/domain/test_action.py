@@ -48,7 +48,8 @@ def test_a_pause_and_a_resume_set_a_status():
     assert a_pause().new_status is Status.PAUSED
     assert a_resume().new_status is Status.ACTIVE
     for action in (a_pause(), a_resume()):
-        assert action.current_budget is action.proposed_budget is action.change_pct is None
+        assert action.current_budget == usd(500)
+        assert action.proposed_budget is action.change_pct is None
         assert action.entity_ids == ("c1",)
     assert a_resume().raises_spend
     assert not a_pause().raises_spend
