@@ -28,7 +28,7 @@ from meta_autonomous.decision.safety import SAFETY_RULES
 from meta_autonomous.domain.action import ActionType, Route
 from meta_autonomous.render import policies
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
-from tests.cli.test_roles import ADMIN, ADMIN_LATER, MANAGER, TICK, WATCH
+from tests.cli.test_roles import ADMIN, ADMIN_LATER, AT_TERMINAL, MANAGER, TICK, WATCH
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -77,7 +77,7 @@ def _role(name: str) -> str:
     for role, listed in (
         ("admin, service", TICK),
         ("manager, service", WATCH),
-        ("manager", MANAGER),
+        ("manager", MANAGER + AT_TERMINAL),
         ("admin", ADMIN + ADMIN_LATER),
     ):
         if any(" ".join(words).startswith(name) for words in listed):

@@ -64,7 +64,7 @@ def show(
         platform = loaded.system().platform
         now = reading_time(loaded)
         record = store.action(suggestion)
-    from meta_autonomous.render import actions as render
+    from meta_autonomous.render import suggestion as render
 
     return session.present(
         render.detail_json(record, platform=platform),
@@ -105,7 +105,7 @@ def approve(
         chosen = _all_pending(session, yes=yes)
     import asyncio
 
-    handled = asyncio.run(_approve(loaded, actor, chosen, amount)) if chosen else []
+    handled = asyncio.run(_approve(loaded, actor, chosen, budget=amount)) if chosen else []
     return answer(session, handled, platform=loaded.system().platform)
 
 
@@ -130,12 +130,49 @@ def reject(
     chosen = list(dict.fromkeys(ids or ()))
     import asyncio
 
-    handled = asyncio.run(_reject(loaded, actor, chosen, reason))
+    handled = asyncio.run(_reject(loaded, actor, chosen, reason=reason))
     return answer(session, handled, platform=loaded.system().platform)
 
 
+@app.command()
+def review(context: typer.Context, *, as_json: AsJson = False) -> int:
+    """Decide one after the other, by one key each.
+
+    Needs a terminal. Most urgent first: approve, reject, skip, details, quit.
+    """
+    from meta_autonomous.cli import review as at_terminal
+
+    session = Session.of(context, as_json=as_json)
+    with session.records(Role.MANAGER) as (store, loaded, actor):
+        platform = loaded.system().platform
+        now = reading_time(loaded)
+        found = store.actions(statuses=statuses(["suggested"]))
+    if session.as_json or not at_terminal.is_possible():
+        raise WrongUsage(
+            "A review needs somebody at a terminal.",
+            remedy="Use `suggestions list`, then `suggestions approve ID` or `reject ID`.",
+        )
+    from meta_autonomous.operations.by_person import exit_code_of
+    from meta_autonomous.render import actions as render
+
+    if not found:
+        return session.present(
+            [], lambda: render.suggestions_document([], platform=platform, now=now)
+        )
+    deeds = {
+        at_terminal.Key.APPROVE: at_terminal.deed(
+            lambda one: _approve(loaded, actor, [one], budget=None)
+        ),
+        at_terminal.Key.REJECT: at_terminal.deed(
+            lambda one: _reject(loaded, actor, [one], reason="")
+        ),
+    }
+    done = at_terminal.review(render.by_urgency(found), deeds, platform=platform, now=now)
+    return exit_code_of(done)
+
+
 async def _reject(
-    loaded: "LoadedSettings", actor: "Actor", ids: Sequence[int], reason: str
+    loaded: "LoadedSettings", actor: "Actor", ids: Sequence[int], *, reason: str
 ) -> "Sequence[Handled]":
     from meta_autonomous.bootstrap import open_world
     from meta_autonomous.operations.suggestions import reject as reject_all
@@ -150,7 +187,7 @@ async def _reject(
 
 
 async def _approve(
-    loaded: "LoadedSettings", actor: "Actor", ids: Sequence[int], budget: Decimal | None
+    loaded: "LoadedSettings", actor: "Actor", ids: Sequence[int], *, budget: Decimal | None
 ) -> "Sequence[Handled]":
     from meta_autonomous.bootstrap import open_world
     from meta_autonomous.operations.suggestions import approve as approve_all

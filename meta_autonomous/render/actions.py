@@ -11,12 +11,10 @@ from meta_autonomous.ports import ActionRecord
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import (
     Block,
-    Box,
     Cell,
     Column,
     Document,
     Line,
-    Pairs,
     Span,
     Table,
     Tone,
@@ -25,7 +23,6 @@ from meta_autonomous.render.document import (
 from meta_autonomous.render.shape import plain, time_text
 from meta_autonomous.render.text import clean, moment, ratio, relative, span
 from meta_autonomous.render.tick import action_words, entity_words, from_to, visible_sentence
-from meta_autonomous.render.verdicts import verdict_table
 
 _TONES: Final[Mapping[str, Tone]] = {
     ActionStatus.SUGGESTED: Tone.STRONG,
@@ -37,9 +34,6 @@ _TONES: Final[Mapping[str, Tone]] = {
     ActionStatus.BLOCKED: Tone.WARN,
     ActionStatus.DEFERRED: Tone.WARN,
 }
-#: What an approval must find again; people see the change itself.
-_NOT_FOR_PEOPLE: Final = frozenset({"base"})
-_FEW: Final = 3
 _URGENCY: Final = {
     kind: rank
     for rank, kind in enumerate(
@@ -98,26 +92,6 @@ def action_json(record: ActionRecord, *, platform: str) -> dict[str, Any]:
     return suggestion_json(record, platform=platform) | {
         "executed_at": time_text(record.executed_at),
         "decided_by": record.decided_by,
-    }
-
-
-def detail_json(record: ActionRecord, *, platform: str) -> dict[str, Any]:
-    """`suggestions show`: the list's keys, and everything else that is on record."""
-    return action_json(record, platform=platform) | {
-        "ad_id": record.ad_id,
-        "amount_usd": None if record.amount_usd is None else str(record.amount_usd),
-        "expected_roas": number(record.expected_roas),
-        "is_urgent": record.is_urgent,
-        "is_hard_stop": record.is_hard_stop,
-        "route": record.route,
-        "will_send": will_send(record),
-        "verdicts": plain(record.verdicts),
-        "evidence": plain(record.evidence),
-        "last_seen_at": time_text(record.last_seen_at),
-        "decided_at": time_text(record.decided_at),
-        "tick_id": record.tick_id,
-        "undoes": record.undoes,
-        "message": record.message,
     }
 
 
@@ -199,37 +173,6 @@ def actions_document(records: Sequence[ActionRecord], *, platform: str) -> Docum
     return Document.of(banner(platform), Line(), Table(columns, rows, empty="No actions found."))
 
 
-def detail_document(record: ActionRecord, *, platform: str, now: datetime) -> Document:
-    about = Pairs(
-        (
-            ("action", f"{action_words(record.type)} {record.level} {record.entity_id}"),
-            ("name", clean(record.entity_name)),
-            ("campaign", f"{record.campaign_id} of account {record.account_id}"),
-            ("change", from_to(_sides(record))),
-            ("status", _status(record)),
-            ("reason", visible_sentence(record.reason)),
-            ("ROAS", f"{ratio(record.roas)}, expected {ratio(record.expected_roas)}"),
-            ("confidence", ratio(record.confidence)),
-            ("created", f"{moment(record.created_at)} ({relative(record.created_at, now)})"),
-            ("expires", f"{moment(record.expires_at)} ({relative(record.expires_at, now)})"),
-            ("decided by", clean(record.decided_by or "-")),
-            ("executed", moment(record.executed_at)),
-            *((("note", visible_sentence(record.message)),) if record.message else ()),
-        )
-    )
-    return Document.of(
-        banner(platform),
-        Box(f"Action {record.id}", (about,)),
-        Line(),
-        line(Span("What will be sent", Tone.STRONG)),
-        *(line("  ", sentence) for sentence in will_send(record)),
-        *_evidence(record.evidence),
-        Line(),
-        line(Span("What each rule said", Tone.STRONG)),
-        verdict_table(record.verdicts),
-    )
-
-
 def handled_document(results: Sequence[Handled], *, platform: str) -> Document:
     rows = tuple(
         (
@@ -247,23 +190,6 @@ def handled_document(results: Sequence[Handled], *, platform: str) -> Document:
     return Document.of(banner(platform), Line(), Table(columns, rows, empty="Nothing to decide."))
 
 
-def will_send(record: ActionRecord) -> list[str]:
-    """Each change that the action asks Meta for, in the order it is sent, as a sentence."""
-    whom = f"{record.level} {record.entity_id}"
-    if record.type is ActionType.PAUSE:
-        return [f"{whom}: status ACTIVE → PAUSED"]
-    if record.type is ActionType.RESUME:
-        return [f"{whom}: status PAUSED → ACTIVE"]
-    if record.type is ActionType.REALLOCATE:
-        return [
-            f"{record.level} {leg['entity_id']}: budget per day "
-            f"{leg['current_budget']} → {leg['proposed_budget']} {record.currency}"
-            for leg in record.legs
-        ]
-    moved = f"{record.current_budget} → {record.proposed_budget} {record.currency}"
-    return [f"{whom}: budget per day {moved}"]
-
-
 _COLUMNS: Final = (
     Column("entity", may_wrap=True),
     Column("action"),
@@ -277,12 +203,12 @@ _REASON: Final = Column("reason", may_wrap=True, below="{}")
 
 def _row(record: ActionRecord) -> tuple[Cell, ...]:
     return (
-        entity_words(_sides(record)),
+        entity_words(action_sides(record)),
         action_words(record.type),
-        from_to(_sides(record)),
+        from_to(action_sides(record)),
         ratio(record.roas),
         ratio(record.confidence),
-        _status(record),
+        status_words(record),
     )
 
 
@@ -290,7 +216,7 @@ def _reason(record: ActionRecord) -> str:
     return clean(record.reason, longest=400)
 
 
-def _sides(record: ActionRecord) -> dict[str, Any]:
+def action_sides(record: ActionRecord) -> dict[str, Any]:
     return {
         "type": record.type.value,
         "entity_id": record.entity_id,
@@ -303,7 +229,7 @@ def _sides(record: ActionRecord) -> dict[str, Any]:
     }
 
 
-def _status(record: ActionRecord) -> Span:
+def status_words(record: ActionRecord) -> Span:
     words = _words(record.status)
     if record.status is ActionStatus.SUGGESTED and record.is_urgent:
         return Span(f"{words}, urgent", Tone.BAD)
@@ -326,43 +252,3 @@ def _advice(records: Sequence[ActionRecord]) -> Iterator[Block]:
                 Tone.QUIET,
             )
         )
-
-
-def _evidence(evidence: Mapping[str, Any]) -> Iterator[Block]:
-    if not evidence:
-        return
-    yield Line()
-    yield line(Span("What it is based on", Tone.STRONG))
-    single = {
-        key: value
-        for key, value in evidence.items()
-        if not _is_rows(value) and key not in _NOT_FOR_PEOPLE
-    }
-    if single:
-        yield Pairs(tuple((_words(key), _fact(value)) for key, value in single.items()))
-    for key, rows in evidence.items():
-        if _is_rows(rows):
-            titles = tuple(rows[0])
-            yield Line()
-            yield line(Span(_words(key), Tone.QUIET))
-            yield Table(
-                tuple(Column(_words(title), is_number=title != titles[0]) for title in titles),
-                tuple(tuple(_fact(row.get(title)) for title in titles) for row in rows),
-                empty="",
-            )
-
-
-def _is_rows(value: object) -> bool:
-    return isinstance(value, Sequence) and bool(value) and isinstance(value[0], Mapping)
-
-
-def _fact(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{_words(key)} {_fact(inner)}" for key, inner in value.items())
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        if len(value) > _FEW:
-            return f"{_fact(value[0])} to {_fact(value[-1])}"
-        return ", ".join(_fact(inner) for inner in value) or "-"
-    return clean(str(value))

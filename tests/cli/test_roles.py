@@ -26,6 +26,7 @@ MANAGER = [
     ["creatives", "reject", "1"],
     ["actions", "undo", "1"],
 ]
+AT_TERMINAL = [["suggestions", "review"]]
 WATCH = [["alerts", "check"]]
 ADMIN = [
     ["policies", "selftest"],
@@ -51,7 +52,9 @@ def _refused(done) -> bool:
     return True
 
 
-@pytest.mark.parametrize("command", MANAGER + WATCH + ADMIN + ADMIN_LATER + TICK, ids=" ".join)
+@pytest.mark.parametrize(
+    "command", MANAGER + AT_TERMINAL + WATCH + ADMIN + ADMIN_LATER + TICK, ids=" ".join
+)
 def test_somebody_unnamed_may_do_none_of_it(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_ADMINS", "somebody-else")
     assert _refused(meta_auto(*command, "--json"))
@@ -81,7 +84,7 @@ def test_the_service_may_tick_and_watch(meta_auto, monkeypatch, command):
     assert meta_auto(*command, "--json").code == 0
 
 
-@pytest.mark.parametrize("command", MANAGER + ADMIN + ADMIN_LATER, ids=" ".join)
+@pytest.mark.parametrize("command", MANAGER + AT_TERMINAL + ADMIN + ADMIN_LATER, ids=" ".join)
 def test_the_service_may_do_nothing_else(meta_auto, monkeypatch, command):
     monkeypatch.setenv("META_AUTO_SERVICE_USER", ME)
     assert _refused(meta_auto(*command, "--json"))

@@ -10,15 +10,13 @@ from meta_autonomous.render.actions import (
     action_json,
     actions_document,
     by_urgency,
-    detail_document,
-    detail_json,
     handled_document,
     handled_json,
     suggestion_json,
     suggestions_document,
-    will_send,
 )
 from meta_autonomous.render.plain import plain_text
+from meta_autonomous.render.suggestion import detail_document, detail_json, will_send
 from tests.render.records import NOW, pause, record
 
 SUGGESTION_KEYS = {
