@@ -7,7 +7,7 @@ its exit code must still say how that went.
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -29,6 +29,14 @@ def show(document: Document) -> None:
     from meta_autonomous.render.plain import plain_text
 
     write(plain_text(document))
+
+
+def watch(document: Callable[[], Document]) -> None:
+    """Show a document on the terminal, made afresh every few seconds until Ctrl-C."""
+    from meta_autonomous.render import screen
+
+    with _quiet_pipe(), suppress(KeyboardInterrupt):
+        screen.watch(document)
 
 
 def show_json(value: Mapping[str, Any] | Sequence[Any]) -> None:

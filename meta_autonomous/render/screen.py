@@ -1,13 +1,15 @@
 """A document on a terminal, by rich. Imported only when there is one: rich costs start-up."""
 
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
 from rich import box
 from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table as RichTable
@@ -42,14 +44,29 @@ _GAP: Final = 2
 _PADDING: Final = 2
 _WIDEST: Final = 60  # more than this a column may want, but a terminal need not give
 _NARROWEST: Final = 10
+_WATCH_SECONDS: Final = 2.0
 _NEARLY_FULL: Final = Decimal("0.9")
 
 
 def show(document: Document) -> None:
     """Print on stdout. rich itself honours NO_COLOR and the terminal's width."""
-    console = Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
+    console = _console()
     for block in document.blocks:
         console.print(drawn(block, console.width))
+
+
+def watch(document: Callable[[], Document]) -> None:
+    """The document on a screen of its own, again and again; what stood there comes back after."""
+    console = _console()
+    with Live(console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            blocks = document().blocks
+            live.update(Group(*(drawn(block, console.width) for block in blocks)), refresh=True)
+            time.sleep(_WATCH_SECONDS)
+
+
+def _console() -> Console:
+    return Console(file=sys.stdout, markup=False, highlight=False, emoji=False)
 
 
 def drawn(block: Block | Box, width: int) -> RenderableType:
