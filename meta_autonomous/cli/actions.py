@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meta_autonomous.cli import completing
 from meta_autonomous.cli.answers import answer
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
@@ -26,7 +27,12 @@ def list_actions(
     *,
     entity: Annotated[
         str | None,
-        typer.Option("--entity", metavar="ID", help="Only this campaign, ad set or ad."),
+        typer.Option(
+            "--entity",
+            metavar="ID",
+            help="Only this campaign, ad set or ad.",
+            autocompletion=completing.entities,
+        ),
     ] = None,
     from_time: Annotated[
         str | None, typer.Option("--since", metavar="WHEN", help=SINCE_HELP)
@@ -56,7 +62,10 @@ def list_actions(
 def undo(
     context: typer.Context,
     ids: Annotated[
-        list[int] | None, typer.Argument(metavar="[ID]...", help="Executed actions.")
+        list[int] | None,
+        typer.Argument(
+            metavar="[ID]...", help="Executed actions.", autocompletion=completing.executed
+        ),
     ] = None,
     *,
     tick: Annotated[
@@ -109,7 +118,12 @@ async def _undo(
 @app.command()
 def resolve(
     context: typer.Context,
-    action: Annotated[int, typer.Argument(metavar="ID", help="An action in doubt.")],
+    action: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", help="An action in doubt.", autocompletion=completing.in_doubt
+        ),
+    ],
     *,
     applied: Annotated[
         bool | None,

@@ -4,12 +4,20 @@ from typing import Annotated
 
 import typer
 
+from meta_autonomous.cli import completing
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 
 
 def explain(
     context: typer.Context,
-    entity: Annotated[str, typer.Argument(metavar="ENTITY_ID", help="A campaign, ad set or ad.")],
+    entity: Annotated[
+        str,
+        typer.Argument(
+            metavar="ENTITY_ID",
+            help="A campaign, ad set or ad.",
+            autocompletion=completing.entities,
+        ),
+    ],
     *,
     as_json: AsJson = False,
 ) -> int:

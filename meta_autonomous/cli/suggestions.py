@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meta_autonomous.cli import completing
 from meta_autonomous.cli.answers import answer
 from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
 
 app = group("What the system proposes and a person decides.")
 
-Ids = Annotated[list[int] | None, typer.Argument(metavar="ID", help="IDs of suggestions.", min=1)]
+Ids = Annotated[
+    list[int] | None,
+    typer.Argument(
+        metavar="ID", help="IDs of suggestions.", min=1, autocompletion=completing.pending
+    ),
+]
 
 
 @app.command("list")
@@ -51,7 +57,12 @@ def list_suggestions(
 @app.command()
 def show(
     context: typer.Context,
-    suggestion: Annotated[int, typer.Argument(metavar="ID", help="ID of a suggestion.", min=1)],
+    suggestion: Annotated[
+        int,
+        typer.Argument(
+            metavar="ID", help="ID of a suggestion.", min=1, autocompletion=completing.pending
+        ),
+    ],
     *,
     as_json: AsJson = False,
 ) -> int:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from meta_autonomous.cli import completing
 from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ def tick(
     *,
     account: Annotated[
         list[str] | None,
-        typer.Option("--account", metavar="ID", help="Only this ad account; may be repeated."),
+        typer.Option(
+            "--account",
+            metavar="ID",
+            help="Only this ad account; may be repeated.",
+            autocompletion=completing.accounts,
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and decide; write nothing anywhere.")

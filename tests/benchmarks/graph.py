@@ -131,7 +131,9 @@ class Shop:
             paging["next"] = "there is more"
         return encoded({"data": [row(n) for n in range(start, end)], "paging": paging})
 
-    def _rows(self, edge: str, asked: Mapping[str, str]) -> tuple[int, Callable[[int], Json]]:
+    def _rows(  # noqa: PLR0911 - one line for each list that there is
+        self, edge: str, asked: Mapping[str, str]
+    ) -> tuple[int, Callable[[int], Json]]:
         ads = self.campaigns * self.ads
         match edge, asked.get("level"):
             case "campaigns", _:

@@ -70,7 +70,7 @@ def meta_auto(home: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[MetaAu
     logger.setLevel(level)
 
 
-def environment(home: Path, **more: str) -> dict[str, str]:
+def environment_of(home: Path, **more: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
@@ -85,7 +85,7 @@ def process(*arguments: str, home: Path, **environment: str) -> "subprocess.Pope
     return subprocess.Popen(
         [sys.executable, "-m", "meta_autonomous", *arguments],
         cwd=home,
-        env=environment(home, **environment),
+        env=environment_of(home, **environment),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -99,7 +99,7 @@ def at_terminal(
 ) -> tuple[str, int]:
     """Run a command at a terminal of its own: what stood on it, and the exit code."""
     ours, theirs = pty.openpty()
-    env = environment(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8")
+    env = environment_of(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8")
     with subprocess.Popen(
         [sys.executable, "-m", "meta_autonomous", *arguments],
         cwd=home,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.cli.conftest import environment
+from tests.cli.conftest import environment_of
 
 
 class Terminal:
@@ -41,7 +41,7 @@ def at(*arguments: str, home: Path) -> Iterator[tuple[Terminal, "subprocess.Pope
     with subprocess.Popen(
         [sys.executable, "-m", "meta_autonomous", *arguments],
         cwd=home,
-        env=environment(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8", NO_COLOR="1"),
+        env=environment_of(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8", NO_COLOR="1"),
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
