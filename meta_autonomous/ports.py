@@ -404,7 +404,8 @@ class Store(Protocol):
     def last_tick(self) -> Json | None: ...
     def ticks_since(self, at: datetime) -> tuple[Json, ...]: ...
     def latest_time(self) -> datetime | None:
-        """The latest trusted time on record (the last ledger entry's)."""
+        """The latest trusted time on record: that of the ledger's last entry which bears Meta's
+        clock."""
         ...
 
     # reads and what they leave

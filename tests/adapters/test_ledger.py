@@ -87,10 +87,13 @@ def test_entries_are_listed_oldest_first_and_the_newest_are_kept(tmp_path: Path)
     assert [entry.seq for entry in database.ledger(since=since)] == [9, 10]
 
 
-def test_the_latest_time_is_that_of_the_last_entry(tmp_path: Path) -> None:
+def test_the_latest_time_is_metas_and_never_this_machines(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     assert database.latest_time() is None
     database.append(an_event(7))
+    ahead = an_event(60 * 24)  # by a wall clock a day ahead
+    database.append(replace(ahead, event="mode_changed"))
+    database.append(replace(ahead, event="creative_approved"))
     assert database.latest_time() == NOON + timedelta(minutes=7)
 
 

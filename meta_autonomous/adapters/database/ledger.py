@@ -27,6 +27,19 @@ _PREFIX: Final = b"meta-auto/1\0"
 GENESIS: Final = "0" * 64
 _EXPECT: Final = re.compile(r"(\d+):([0-9a-f]{64})")
 _PAGE: Final = 2000
+_TIMED_BY_META: Final = (
+    "tick_completed",
+    "policy_changed",
+    "optimization_suggested",
+    "optimization_approved",
+    "optimization_executed",
+    "optimization_blocked",
+    "optimization_failed",
+    "optimization_in_doubt",
+    "optimization_expired",
+    "optimization_superseded",
+    "optimization_undone",
+)
 
 
 def chained(previous: str, seq: int, body: bytes) -> str:
@@ -106,9 +119,11 @@ def entries(unit: Unit, *, since: datetime | None, limit: int) -> tuple[LedgerEn
 
 
 def latest_time(unit: Unit) -> datetime | None:
+    """The latest time on record that is Meta's own. What a person did without asking Meta (a mode,
+    a switch, a creative) bears this machine's clock, which may be wrong."""
     query = (
         select(ledger.c.at)
-        .where(ledger.c.platform == unit.platform)
+        .where(ledger.c.platform == unit.platform, ledger.c.event.in_(_TIMED_BY_META))
         .order_by(ledger.c.seq.desc())
         .limit(1)
     )
