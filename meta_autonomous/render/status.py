@@ -50,7 +50,7 @@ def _blocks(status: Json, now: datetime) -> Iterator[Block]:
         (
             ("Mode", Span(str(status["mode"]).upper(), Tone.STRONG)),
             ("Running", _running(status)),
-            ("Last tick", relative(parsed(status["last_tick_at"]), now)),
+            ("Last tick", _last(status, now)),
             ("Next tick", _next(status, now)),
         )
     )
@@ -79,6 +79,12 @@ def _running(status: Json) -> Span:
     if status["last_tick_at"] is None:
         return Span("no, no tick yet", Tone.WARN)
     return Span("no, the last tick is too old", Tone.BAD)
+
+
+def _last(status: Json, now: datetime) -> str:
+    """Never in the future: the sandbox's clock stands still while a tick works."""
+    at = parsed(status["last_tick_at"])
+    return relative(at and min(at, now), now)
 
 
 def _next(status: Json, now: datetime) -> str:
