@@ -67,7 +67,11 @@ class Settings:
 
     def windows(self, start: datetime) -> tuple[Freeze, ...]:
         return tuple(
-            Freeze(start + timedelta(hours=begin), start + timedelta(hours=end), "a world's own")
+            Freeze(
+                starts_at=start + timedelta(hours=begin),
+                ends_at=start + timedelta(hours=end),
+                reason="a world's own",
+            )
             for begin, end in self.freezes
         )
 
@@ -182,7 +186,7 @@ class World:
 # --- drawing one --------------------------------------------------------------------------------
 
 _ROAS: Final = (0.25, 0.6, 0.8, 1.0, 1.3, 1.45, 1.8, 2.2, 2.6, 3.2, 4.5)
-_BUDGETS: Final = (4_000, 9_000, 20_000, 50_000, 110_000)
+_BUDGETS: Final = (9_000, 20_000, 50_000, 110_000, 250_000)
 _COUNTRIES: Final = (("ES",), ("ES",), ("FR",), ("ES", "FR"), ("DE", "IT"), ("ES", "PT", "FR"))
 _WAITS: Final = (
     *(10 * MINUTE, 30 * MINUTE, 30 * MINUTE, 59 * MINUTE, 2 * HOUR, 5 * HOUR, 11 * HOUR),
@@ -292,8 +296,8 @@ def _settings(dice: Random, accounts: Sequence[AccountPlan]) -> Settings:
         max_auto_change_pct=min(Decimal(_one(dice, ("0.10", "0.10", "0.05", "0.20"))), Decimal(most)),
         max_daily_spend_usd=_near(dice, whole, Decimal(1_000_000)),
         max_campaign_budget_usd=_near(dice, largest, Decimal(100_000)),
-        min_impressions=Decimal(_one(dice, (0, 1_000, 1_000, 10_000, 60_000))),
-        min_spend_usd=Decimal(_one(dice, (0, 100, 100, 1_000, 6_000))),
+        min_impressions=Decimal(_one(dice, (0, 1_000, 1_000, 1_000, 20_000))),
+        min_spend_usd=Decimal(_one(dice, (0, 100, 100, 100, 1_500))),
         min_age_hours=Decimal(_one(dice, (0, 24, 48, 48, 72))),
         creative_embargo_hours=Decimal(_one(dice, (0, 48, 48, 96))),
         action_cooldown_hours=Decimal(_one(dice, (0, 0, 1, 6, 24, 24, 24, 48))),
@@ -301,8 +305,8 @@ def _settings(dice: Random, accounts: Sequence[AccountPlan]) -> Settings:
         reversal_confidence=Decimal(_one(dice, ("0.65", "0.85"))),
         hard_stop_roas=Decimal(_one(dice, ("0.9", "0.9", "0.5", "1.2"))),
         daily_overspend_factor=Decimal(_one(dice, ("1.0", "1.0", "1.25", "1.75"))),
-        min_spain_percentage=Decimal(_one(dice, ("0", "0.35", "0.35"))),
-        max_single_country_pct=Decimal(_one(dice, ("1", "1", "0.70"))),
+        min_spain_percentage=Decimal(_one(dice, ("0", "0", "0.35"))),
+        max_single_country_pct=Decimal(_one(dice, ("1", "1", "1", "0.70"))),
         max_actions_per_tick=_one(dice, (50, 50, 50, 1, 2)),
         max_campaigns_per_tick=_one(dice, (100, 100, 1)),
         hard_stop_executes_in_suggest=dice.random() < 0.15,
@@ -329,7 +333,7 @@ _AUTO_TYPES: Final = (
 
 def _near(dice: Random, amount: float, far: Decimal) -> Decimal:
     """A cap that binds, or one that is far away."""
-    if dice.random() < 0.55:
+    if dice.random() < 0.6:
         return far
     return Decimal(round(amount * (0.9 + 0.7 * dice.random()), 2)).quantize(Decimal("0.01"))
 

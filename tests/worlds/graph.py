@@ -7,7 +7,7 @@ from `shop`, and every POST is shown to whoever watches before it is worked.
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from email.utils import format_datetime
@@ -65,6 +65,7 @@ class Graph:
     mishaps: list[Mishap | None] = field(default_factory=list)  # of the next writes, in order
     before_read: list[Callable[[Thing], None]] = field(default_factory=list)
     requests: int = 0
+    failure: Exception | None = None  # of this side: the player raises it
 
     def get(self, path: str, params: dict[str, str]) -> Document:
         parts = path.strip("/").split("/")[1:]
@@ -345,10 +346,15 @@ async def serving(graph: Graph) -> AsyncIterator[str]:
         if task is not None:
             open_tasks.add(task)
             task.add_done_callback(open_tasks.discard)
-        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        try:
             while await _exchange(graph, reader, writer):
                 pass
-        writer.close()
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client has gone, or the world has ended
+        except Exception as problem:
+            graph.failure = graph.failure or problem
+        finally:
+            writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]

@@ -109,9 +109,8 @@ def a_campaign_stays_under_its_cap(write: Write, witness: Witness) -> Iterator[F
             total += witness.per_day(one)
     usd = witness.usd(total, account)
     if usd is not None:
-        yield up_to(
-            usd, witness.settings.limits.max_campaign_budget_usd + witness.slack(account)
-        )
+        cap = Fraction(witness.settings.limits.max_campaign_budget_usd)
+        yield up_to(usd, cap + witness.slack(account))
 
 
 def _elsewhere(account: Account, write: Write, witness: Witness) -> tuple[Fraction, Fraction] | None:

@@ -1,15 +1,16 @@
 """Plays a world through the real deeds, over a real socket and a real database file."""
 
 import asyncio
-import shutil
+import sqlite3
 import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -73,17 +74,8 @@ class Story:
 
 def play(world: d.World) -> Story:
     """One world from its beginning to its end."""
-    folder = Path(tempfile.mkdtemp(prefix="worlds-", dir=_fast_folder()))
-    try:
-        with _without_waiting():
-            return asyncio.run(_play(world, folder))
-    finally:
-        shutil.rmtree(folder)
-
-
-def _fast_folder() -> str | None:
-    """Memory, where there is a file system in it: a world's database need not survive."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+    with _without_waiting():
+        return asyncio.run(_play(world))
 
 
 @contextmanager
@@ -97,24 +89,38 @@ def _without_waiting() -> Iterator[None]:
         execute.READ_BACK_PAUSES = pauses  # type: ignore[misc]
 
 
-_EMPTY: dict[str, bytes] = {}
+class _Ground:
+    """The one database file of this process, emptied for each world: opening an engine takes
+    longer than many a world."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="worlds-", dir=_fast_folder())
+        self.file = Path(self.folder.name) / "meta.sqlite3"
+        self.database = Database(f"sqlite:///{self.file}", platform="sandbox")
+        self.database.create_or_check()
+        self.empty = sqlite3.connect(":memory:")
+        with closing(sqlite3.connect(self.file)) as made:
+            made.backup(self.empty)
+
+    def clear(self) -> None:
+        with closing(sqlite3.connect(self.file)) as last:
+            self.empty.backup(last)
+        self.database.check()
 
 
-def _new_database(path: Path) -> str:
-    """A database as `init` makes it; made once and copied."""
-    url = f"sqlite:///{path}"
-    if "file" not in _EMPTY:
-        database = Database(url, platform="sandbox")
-        database.create_or_check()
-        database.close()
-        _EMPTY["file"] = path.read_bytes()
-    else:
-        path.write_bytes(_EMPTY["file"])
-        path.chmod(0o600)
-    return url
+@cache
+def _ground() -> _Ground:
+    return _Ground()
 
 
-async def _play(world: d.World, folder: Path) -> Story:
+def _fast_folder() -> str | None:
+    """Memory, where there is a file system in it: a world's database need not survive."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+async def _play(world: d.World) -> Story:
+    ground = _ground()
+    ground.clear()
     shop = open_shop(world)
     graph = Graph(shop)
     story = Story()
@@ -124,7 +130,7 @@ async def _play(world: d.World, folder: Path) -> Story:
         rates=dict(world.rates),
         begins=shop.now,
         deed=Deed(number=0, kind="none", mode=world.mode, is_on=True),
-        file=folder / "meta.sqlite3",
+        file=ground.file,
     )
     async with serving(graph) as url:
         player = Player(
@@ -132,7 +138,7 @@ async def _play(world: d.World, folder: Path) -> Story:
             shop=shop,
             graph=graph,
             graph_url=url,
-            database_url=_new_database(folder / "meta.sqlite3"),
+            database=ground.database,
             witness=witness,
             story=story,
             mode=world.mode,
@@ -141,9 +147,9 @@ async def _play(world: d.World, folder: Path) -> Story:
         try:
             for step in world.steps:
                 await player.do(step)
+            story.note("the_ledger_is_whole", player.ledger_is_whole(), "at the end")
         finally:
             witness.close()
-        story.note("the ledger is whole", player.ledger_is_whole(), "at the end")
     story.writes.update(witness.seen)
     return story
 
@@ -232,7 +238,7 @@ class Player:
     shop: Shop
     graph: Graph
     graph_url: str
-    database_url: str
+    database: Database
     witness: Witness
     story: Story
     mode: str
@@ -268,6 +274,8 @@ class Player:
                 self._in_ads_manager(step)
         self.graph.mishaps.clear()
         self.graph.before_read.clear()
+        if self.graph.failure is not None:
+            raise self.graph.failure
 
     def judge(self, thing: Thing, name: str, value: str, mishap: Mishap | None) -> None:
         write = self.witness.saw(thing, name, value, mishap)
@@ -277,11 +285,7 @@ class Player:
         self.witness.remember(write, mishap)
 
     def ledger_is_whole(self) -> Iterator[Found]:
-        database = Database(self.database_url, platform="sandbox")
-        try:
-            check = database.verify_ledger()
-        finally:
-            database.close()
+        check = self.database.verify_ledger()
         yield Found(check.ok, told=check.message)
 
     # --- one by one ---
@@ -305,8 +309,8 @@ class Player:
 
     def _review(self, report: Report) -> None:
         for action in report["actions"]:
-            self.story.outcomes[f"{action['type']} {action['outcome']}"] += 1
             first = next((v["rule"] for v in action["verdicts"] if v["outcome"] == "block"), "")
+            self.story.outcomes[f"{action['type']} {action['outcome']} {first}".strip()] += 1
             self.story.log.append(
                 f"  {action['type']} {action['entity_id']} {action['current_budget']} -> "
                 f"{action['proposed_budget']}: {action['outcome']} {first}"
@@ -419,34 +423,29 @@ class Player:
             checks_clock=False,
             retry_wait=0.01,
         ) as platform:
-            database = Database(self.database_url, platform="sandbox")
-            database.create_or_check()
-            try:
-                # The guards' self-test has its own tests, and takes a tick's time.
-                database.record_tested(TestedPolicy(digest=digest))
-                yield live.World(
-                    platform=platform,
-                    store=database,
-                    system=System(
-                        mode=self.world.mode,
-                        interval_seconds=INTERVAL_SECONDS,
-                        settle_seconds=SETTLE_SECONDS,
-                        account_ids=tuple(one.id for one in self.shop.accounts),
-                        policy_digest=digest,
-                    ),
-                    book=PolicyBook(
-                        limits=settings.limits,
-                        overrides=settings.overrides,
-                        scope=settings.scope,
-                        freezes=settings.windows(self.world.start),
-                    ),
-                    rates=Rates({code: Decimal(rate) for code, rate in self.world.rates}),
-                    actor=actor,
-                    notifier=Silence(),
-                    clock=self.shop.moment,
-                )
-            finally:
-                database.close()
+            # The guards' self-test has its own tests, and takes a tick's time.
+            self.database.record_tested(TestedPolicy(digest=digest))
+            yield live.World(
+                platform=platform,
+                store=self.database,
+                system=System(
+                    mode=self.world.mode,
+                    interval_seconds=INTERVAL_SECONDS,
+                    settle_seconds=SETTLE_SECONDS,
+                    account_ids=tuple(one.id for one in self.shop.accounts),
+                    policy_digest=digest,
+                ),
+                book=PolicyBook(
+                    limits=settings.limits,
+                    overrides=settings.overrides,
+                    scope=settings.scope,
+                    freezes=settings.windows(self.world.start),
+                ),
+                rates=Rates({code: Decimal(rate) for code, rate in self.world.rates}),
+                actor=actor,
+                notifier=Silence(),
+                clock=self.shop.moment,
+            )
 
 
 def _smaller(record: ActionRecord, share: float) -> Decimal | None:
