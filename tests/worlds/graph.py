@@ -207,6 +207,8 @@ def _row(thing: Thing, shop: Shop) -> Document:
             row["adset_id"] = thing.parent.id if thing.parent else None
             row["campaign_id"] = thing.campaign.id
             row["creative"] = {"id": thing.creative}
+            if thing.review == "DISAPPROVED":
+                row["ad_review_feedback"] = {"global": {"Policy": "It is not allowed."}}
     return row
 
 

@@ -153,8 +153,8 @@ class Witness:
         self.writes.append(write)
         if write.intent is not None:
             self.used_intents.add(write.intent.attempt_id)
-        unclear = (Mishap.LOST, Mishap.NEVER_CAME, Mishap.BROKE, Mishap.BROKE_BEFORE)
-        if mishap in unclear or mishap is Mishap.FORGOTTEN:
+        # What was applied all the same may show at once; that nothing was takes its time to prove.
+        if mishap in (Mishap.NEVER_CAME, Mishap.BROKE_BEFORE, Mishap.FORGOTTEN):
             self.doubts[write.thing.id] = write.at
 
     def was_read(self, account: Account) -> None:
