@@ -127,6 +127,13 @@ class NewCreative:
 
 
 @dataclass(frozen=True, slots=True)
+class LateOrders:
+    """What the system paused turns out to have sold more: its last days are told anew."""
+
+    factor: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApproveCreatives:
     pass
 
@@ -165,6 +172,7 @@ Step = (
     | EditBudget
     | EditStatus
     | NewCreative
+    | LateOrders
     | ApproveCreatives
     | Approve
     | Reject
@@ -380,6 +388,8 @@ def _scene(dice: Random, settings: Settings) -> list[Step]:
         steps.append(_answer(dice))
     if dice.random() < 0.2:
         steps.append(_answer(dice))
+    if dice.random() < 0.06:
+        steps.append(LateOrders(_one(dice, (4, 8))))
     steps.append(Wait(_one(dice, _WAITS)))
     return steps
 
@@ -399,8 +409,10 @@ def _meanwhile(dice: Random, settings: Settings) -> list[Step]:
         return [EditStatus(place, _one(dice, ("PAUSED", "ACTIVE", "ACTIVE", "ARCHIVED")))]
     if roll < 0.72:
         return [NewCreative(place, _one(dice, (None, None, "PENDING_REVIEW", "DISAPPROVED")))]
-    if roll < 0.78:
+    if roll < 0.76:
         return [ApproveCreatives()]
+    if roll < 0.80:
+        return [LateOrders(_one(dice, (3, 6, 10)))]
     if roll < 0.88:
         return [SetMode(_one(dice, ("auto", "suggest")))]
     if roll < 0.93:

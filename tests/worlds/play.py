@@ -378,6 +378,10 @@ class Player:
                 ad = ads[place % len(ads)]
                 self.shop.set(ad, "creative", self.shop.new_id(), by=PERSON)
                 self.shop.set(ad, "review", review, by=PERSON)
+            case d.LateOrders(factor):
+                for thing in self.shop.things():
+                    if thing.was_paused_by_the_system:
+                        thing.sold_more(factor, days=9)
 
     def _set_budget(self, thing: Thing, factor: float) -> None:
         least = thing.account.minimum

@@ -129,6 +129,20 @@ class Thing:
                     found.value += row.value
         return found
 
+    @property
+    def was_paused_by_the_system(self) -> bool:
+        last = next((turn for turn in reversed(self.past) if turn.field == "status"), None)
+        return last is not None and last.by == SYSTEM and last.new == "PAUSED"
+
+    def sold_more(self, factor: int, *, days: int) -> None:
+        """Orders of the latest days that are told only now."""
+        for ad in self.ads:
+            for day in sorted(ad.days)[-days:]:
+                row = ad.days[day]
+                more = max(row.purchases, 1) * (factor - 1)
+                row.purchases += more
+                row.value += more * self.account.order_value
+
     def spent_ever(self) -> int:
         return sum(row.spend for ad in self.ads for row in ad.days.values())
 
