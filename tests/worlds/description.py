@@ -242,15 +242,18 @@ def _campaign(dice: Random, name: str, unit: float) -> CampaignPlan:
     shape = dice.random()
     budget = round(_one(dice, _BUDGETS) * unit * (0.5 + dice.random()))
     roas = _one(dice, _ROAS)
-    holds = "adsets" if shape < 0.55 else "campaign" if shape < 0.88 else "lifetime"
+    holds = "adsets" if shape < 0.55 else "campaign" if shape < 0.83 else "lifetime"
     count = _one(dice, (1, 2, 3, 3)) if holds == "adsets" else _one(dice, (1, 2))
+    returns = [_one(dice, _ROAS) if dice.random() < 0.35 else roas for _ in range(count)]
+    if count == 3 and dice.random() < 0.4:  # what a reallocation is for
+        returns = [1.7, 1.7, _one(dice, (2.6, 3.2, 4.5))]
     age = _one(dice, (20, 47, 48, 49, 300, 700, 2_000, 2_000, 2_000, 2_000))
-    days_left = _one(dice, (0.7, 1.5, 6.0, 20.0)) if holds == "lifetime" else None
+    days_left = _one(dice, (0.7, 1.03, 1.5, 6.0, 20.0)) if holds == "lifetime" else None
     return CampaignPlan(
         name=name,
         adsets=tuple(
             _adset(dice, roas, budget // count if holds == "adsets" else None, age)
-            for _ in range(count)
+            for roas in returns
         ),
         age_hours=age,
         pace=_one(dice, (0.4, 0.8, 0.95, 1.0, 1.1)),
@@ -261,8 +264,6 @@ def _campaign(dice: Random, name: str, unit: float) -> CampaignPlan:
 
 
 def _adset(dice: Random, roas: float, budget: int | None, age: int) -> AdSetPlan:
-    if dice.random() < 0.35:
-        roas = _one(dice, _ROAS)
     return AdSetPlan(
         ads=tuple(
             AdPlan(
@@ -341,9 +342,11 @@ _AUTO_TYPES: Final = (
 
 def _near(dice: Random, amount: float, far: Decimal) -> Decimal:
     """A cap that binds, or one that is far away."""
-    if dice.random() < 0.6:
+    roll = dice.random()
+    if roll < 0.6:
         return far
-    return Decimal(round(amount * (0.9 + 0.7 * dice.random()), 2)).quantize(Decimal("0.01"))
+    room = 1.0 + 0.15 * dice.random() if roll < 0.85 else 0.9 + 0.7 * dice.random()
+    return Decimal(round(amount * room, 2)).quantize(Decimal("0.01"))
 
 
 def _overrides(dice: Random, limits: Limits) -> tuple[Override, ...]:
@@ -373,7 +376,7 @@ def _scope(dice: Random, names: Sequence[str]) -> Scope:
 
 def _script(dice: Random, settings: Settings) -> tuple[Step, ...]:
     steps: list[Step] = []
-    for _ in range(_one(dice, (3, 4, 5, 6))):
+    for _ in range(_one(dice, (3, 4, 4, 5))):
         steps += _scene(dice, settings)
     return tuple(steps)
 
@@ -383,12 +386,15 @@ def _scene(dice: Random, settings: Settings) -> list[Step]:
     steps: list[Step] = []
     if dice.random() < 0.35:
         steps += _meanwhile(dice, settings)
-    steps.append(_tick(dice))
+    now = _tick(dice)
+    steps.append(now)
+    if now.mishaps and dice.random() < 0.7:  # how it goes on while the outcome is open
+        steps += [Wait(_one(dice, (5 * MINUTE, 14 * MINUTE, 15 * MINUTE, 16 * MINUTE))), Tick()]
     if dice.random() < 0.45:
         steps.append(_answer(dice))
     if dice.random() < 0.2:
         steps.append(_answer(dice))
-    if dice.random() < 0.06:
+    if dice.random() < 0.1:
         steps.append(LateOrders(_one(dice, (4, 8))))
     steps.append(Wait(_one(dice, _WAITS)))
     return steps
@@ -428,11 +434,11 @@ def _meanwhile(dice: Random, settings: Settings) -> list[Step]:
 
 def _tick(dice: Random) -> Tick:
     roll = dice.random()
-    if roll < 0.12:
+    if roll < 0.16:
         return Tick(mishaps=tuple(_one(dice, (None, *_MISHAPS)) for _ in range(2)))
-    if roll < 0.18:
+    if roll < 0.22:
         return Tick(meddles=_one(dice, (0.7, 1.05, 1.5)))
-    if roll < 0.23:
+    if roll < 0.27:
         return Tick(unreadable=dice.randrange(2))
     return Tick(dry_run=roll > 0.98)
 

@@ -1,6 +1,7 @@
 """Plays a world through the real deeds, over a real socket and a real database file."""
 
 import asyncio
+import atexit
 import sqlite3
 import tempfile
 import time
@@ -101,6 +102,12 @@ class _Ground:
         self.empty = sqlite3.connect(":memory:")
         with closing(sqlite3.connect(self.file)) as made:
             made.backup(self.empty)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        self.database.close()
+        self.empty.close()
+        self.folder.cleanup()
 
     def clear(self) -> None:
         with closing(sqlite3.connect(self.file)) as last:
