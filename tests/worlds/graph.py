@@ -62,6 +62,7 @@ class Graph:
     shop: Shop
     watches: Callable[[Thing, str, str, Mishap | None], None] = lambda *_: None
     was_read: Callable[[Account], None] = lambda _: None  # to its last page
+    log_was_read: Callable[[Account], None] = lambda _: None
     mishaps: list[Mishap | None] = field(default_factory=list)  # of the next writes, in order
     before_read: list[Callable[[Thing], None]] = field(default_factory=list)
     requests: int = 0
@@ -111,6 +112,8 @@ class Graph:
                 self.was_read(account)
             return {"data": _insights(account, params)}
         if edge == "activities":
+            if "oid" not in params:
+                self.log_was_read(account)
             return {"data": _activities(account, params)}
         return {"data": []}
 

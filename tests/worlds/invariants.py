@@ -49,9 +49,11 @@ def at_least(observed: Fraction | int, limit: Fraction | int, told: str = "") ->
 def _bases(write: Write, witness: Witness) -> list[Fraction]:
     """Every budget per day that was in force within the last 24 hours."""
     thing, since = write.thing, write.at - DAY
-    amounts = [thing.held(since), write.old]
-    amounts += [turn.new for turn in thing.turns("budget", after=since)]
-    per_day = [daily_equivalent(thing, write.at, int(one)) for one in amounts if one is not None]
+    amounts = [write.old]
+    for turn in witness.could_be_seen(thing):
+        if turn.field == "budget" and turn.at > since:
+            amounts += [turn.old, turn.new]
+    per_day = [daily_equivalent(thing, write.at, int(one)) for one in amounts]
     return [one for one in per_day if one > 0]
 
 
@@ -194,7 +196,7 @@ def a_change_rests_until_its_cooldown_is_over_whoever_made_it(
     if write.is_pause or write.is_undo:
         return
     cooldown = witness.limit("action_cooldown_hours", write.thing) * HOUR
-    turns = write.thing.turns("budget", "status", after=0)
+    turns = witness.could_be_seen(write.thing)
     if turns and cooldown > 0:
         last = turns[-1]
         yield at_least(write.at - last.at, cooldown, f"changed at {last.at} by {last.by}")

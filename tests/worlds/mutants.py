@@ -156,6 +156,10 @@ def _raised_at_any_roas(entity: Any, evaluation: Any, limits: Limits, *rest: Any
     return _scale(entity, evaluation, eager, *rest)
 
 
+async def _nothing_is_read(*_: Any) -> None:
+    """No account but the one that is asked about."""
+
+
 class _Whatever:
     def __eq__(self, other: object) -> bool:
         return True
@@ -298,7 +302,18 @@ MUTANTS: Final = (
             mode="suggest",
             max_daily_spend_usd=Decimal(1_200),
         ),
-        ((judging, "_last_read", lambda world, account_id, now: _nothing_known(account_id)),),
+        ((judging, "_read_too", _nothing_is_read), (safety_spend, "_stand_in", for_ever(Decimal(0)))),
+    ),
+    Mutant(
+        "an approval trusts an old read of the other accounts",
+        promise.the_days_spend_stays_under_its_cap,
+        a_world(
+            *(Tick(), EditBudget(1, 4.0), Wait(5 * HOUR), Approve(ALL)),
+            accounts=_TWO_ACCOUNTS,
+            mode="suggest",
+            max_daily_spend_usd=Decimal(2_000),
+        ),
+        ((judging, "_read_too", _nothing_is_read),),
     ),
     Mutant(
         "age does not matter",
@@ -501,6 +516,3 @@ MUTANTS: Final = (
     ),
 )
 
-
-def _nothing_known(account_id: str) -> Any:
-    return safety_spend.UnreadAccount(account_id=account_id, projected_usd=Decimal(0))

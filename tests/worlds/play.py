@@ -150,7 +150,8 @@ async def _play(world: d.World) -> Story:
             story=story,
             mode=world.mode,
         )
-        graph.watches, graph.was_read = player.judge, witness.was_read
+        graph.watches = player.judge
+        graph.was_read, graph.log_was_read = witness.was_read, witness.log_was_read
         try:
             for step in world.steps:
                 await player.do(step)

@@ -8,16 +8,17 @@ shop's own past and the operator's settings, in whole numbers and fractions.
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from tests.worlds.description import Settings
 from tests.worlds.graph import Mishap
-from tests.worlds.shop import PERSON, Account, Shop, Thing, daily_equivalent
+from tests.worlds.shop import PERSON, SYSTEM, Account, Shop, Thing, Turn, daily_equivalent
 
 INTERVAL_SECONDS: Final = 1_800
 SETTLE_SECONDS: Final = 900
@@ -116,6 +117,15 @@ class Read:
 
 
 @dataclass(slots=True)
+class Look:
+    """A moment at which the product read an account, and whether it read the activity log too."""
+
+    at: int
+    deed: int
+    has_log: bool = False
+
+
+@dataclass(slots=True)
 class Witness:
     shop: Shop
     settings: Settings
@@ -124,6 +134,7 @@ class Witness:
     deed: Deed
     file: Path | None = None
     reads: dict[str, Read] = field(default_factory=dict)
+    looks: dict[str, list[Look]] = field(default_factory=dict)  # of accounts
     approved: set[str] = field(default_factory=set)  # creatives
     known_accounts: set[str] = field(default_factory=set)
     writes: list[Write] = field(default_factory=list)
@@ -157,9 +168,43 @@ class Witness:
         if mishap in (Mishap.NEVER_CAME, Mishap.BROKE_BEFORE, Mishap.FORGOTTEN):
             self.doubts[write.thing.id] = write.at
 
+    def log_was_read(self, account: Account) -> None:
+        if not self.deed.is_dry:
+            self._look(account).has_log = True
+
+    def _look(self, account: Account) -> Look:
+        looks = self.looks.setdefault(account.id, [])
+        if not looks or looks[-1].deed != self.deed.number:
+            looks.append(Look(self.shop.now, self.deed.number))
+        return looks[-1]
+
+    def could_be_seen(self, thing: Thing) -> list[Turn]:
+        """Changes of an entity's budget and status that the product had a way to know: its own,
+        those that the activity log told of, and the difference between two reads. What was changed
+        twice between two reads less than an hour apart, when its own record reaches back far
+        enough for the log not to be read, shows as one change, and as none if it was taken back.
+        """
+        looks = self.looks.get(thing.account.id, [])
+        logged = max((look.at for look in looks if look.has_log), default=-1)
+        found: list[Turn] = []
+        for name in ("budget", "status"):
+            turns = thing.turns(name, after=0)
+            found += [turn for turn in turns if turn.by == SYSTEM or turn.at <= logged]
+            hidden = [turn for turn in turns if turn.by == PERSON and turn.at > logged]
+            for earlier, later in pairwise([None, *looks]):
+                between = [
+                    turn
+                    for turn in hidden
+                    if (earlier is None or turn.at >= earlier.at) and turn.at <= later.at
+                ]
+                if between and between[0].old != between[-1].new:
+                    found.append(replace(between[-1], old=between[0].old))
+        return sorted(found, key=lambda turn: turn.at)
+
     def was_read(self, account: Account) -> None:
         if self.deed.is_dry:
             return
+        self._look(account)
         if account.id not in self.known_accounts:
             self.known_accounts.add(account.id)
             self.approved |= {
