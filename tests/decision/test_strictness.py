@@ -200,7 +200,9 @@ def scenes(draw: st.DrawFn) -> Scene:
     snapshot = a_snapshot(
         *entities,
         performance={
-            f"a{n}": a_day(draw(spends), draw(returns), impressions=draw(st.sampled_from([90, 5_000])))
+            f"a{n}": a_day(
+                draw(spends), draw(returns), impressions=draw(st.sampled_from([90, 5_000]))
+            )
             for n in (1, 2, 3, 4)
         },
         governed_by_rules=frozenset({"c1"} if draw(st.booleans()) else ()),

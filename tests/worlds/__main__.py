@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from random import Random
 
-from tests.worlds.description import draw_world
+from tests.worlds.drawing import draw_world
 from tests.worlds.invariants import EVERY_INVARIANT
 from tests.worlds.play import Story, play
 

@@ -356,7 +356,7 @@ async def serving(graph: Graph) -> AsyncIterator[str]:
                 pass
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # the client has gone, or the world has ended
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001 - the player raises it
             graph.failure = graph.failure or problem
         finally:
             writer.close()
@@ -403,4 +403,3 @@ async def _exchange(
     )
     await writer.drain()
     return True
-

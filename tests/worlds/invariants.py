@@ -5,12 +5,12 @@ limit it was. It yields nothing of a write that it does not concern. The arithme
 from the operator's settings and the shop's past.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Final
 
-from tests.worlds.shop import ADSET, AD, DAY, SYSTEM, Account, Thing, daily_equivalent
+from tests.worlds.shop import AD, ADSET, DAY, SYSTEM, Account, Thing, daily_equivalent
 from tests.worlds.witness import INTERVAL_SECONDS, SETTLE_SECONDS, Witness, Write
 
 HOUR: Final = 3_600
@@ -115,27 +115,28 @@ def a_campaign_stays_under_its_cap(write: Write, witness: Witness) -> Iterator[F
         yield up_to(usd, cap + witness.slack(account))
 
 
-def _elsewhere(account: Account, write: Write, witness: Witness) -> tuple[Fraction, Fraction] | None:
+def _elsewhere(
+    account: Account, write: Write, witness: Witness
+) -> tuple[Fraction, Fraction] | None:
     """(spent today, projected day) of another account, in USD, as the contract lets it count: as
     read in this deed; for a person as last read, if younger than two intervals; for a tick that
     could not read it as the higher of its last projected day and 1.75 times its budgets. None:
     nothing is known of it."""
     read = witness.reads.get(account.id)
-    spent, projected = witness.usd(witness.spent_today(account), account), witness.projected(account)
-    if spent is None or projected is None:
+    spent = witness.usd(witness.spent_today(account), account)
+    projected = witness.projected(account)
+    is_fresh = read is not None and read.deed == write.deed.number
+    if spent is None or projected is None or (read is None and account.unreadable):
         return None
-    if read is not None and read.deed == write.deed.number:
+    if is_fresh or (read is None and write.deed.kind != "tick"):
         return spent, projected
+    if read is None:
+        return None
     if write.deed.kind == "tick":
-        if read is None:
-            return None
         worst = max(read.projected, read.budgets * Fraction(175, 100))
         return worst, worst
-    is_young = read is not None and write.at - read.at < 2 * INTERVAL_SECONDS
-    if is_young and read is not None:
+    if write.at - read.at < 2 * INTERVAL_SECONDS or account.unreadable:
         return min(spent, read.projected), min(projected, read.projected)
-    if account.unreadable:
-        return None if read is None else (min(spent, read.projected), min(projected, read.projected))
     return spent, projected
 
 
@@ -148,13 +149,11 @@ def the_days_spend_stays_under_its_cap(write: Write, witness: Witness) -> Iterat
     woken = [
         one
         for one in account.holders()
-        if one not in before_run and witness._runs_after(one, after)  # noqa: SLF001
+        if one not in before_run and witness._runs_after(one, after)
     ]
     changed = [thing] if write.field == "budget" else woken
     today = account.day_of(write.at)
-    spent = witness.spent_today(account) - sum(
-        one.total(today, today).spend for one in changed
-    )
+    spent = witness.spent_today(account) - sum(one.total(today, today).spend for one in changed)
     new = sum((witness.per_day(one, after) for one in changed), Fraction(0))
     seeds, projected = witness.usd(spent + new, account), witness.projected(account, after)
     slack = witness.slack(account)
@@ -169,7 +168,9 @@ def the_days_spend_stays_under_its_cap(write: Write, witness: Witness) -> Iterat
     cap = Fraction(witness.settings.limits.max_daily_spend_usd) + slack
     for other in witness.shop.accounts:
         cap += witness.slack(other)
-    yield up_to(seeds + sum(one[0] for one in others if one), cap, "the seed's sum is over the cap")
+    yield up_to(
+        seeds + sum(one[0] for one in others if one), cap, "the seed's sum is over the cap"
+    )
     yield up_to(
         projected + sum(one[1] for one in others if one),
         cap,
@@ -220,7 +221,7 @@ def no_ad_sets_budget_is_sent_more_than_three_times_an_hour(
             for one in witness.writes
             if one.thing is write.thing and one.field == "budget" and write.at - one.at < HOUR
         ]
-        yield Found(len(earlier) < 3, len(earlier) == 2, f"{len(earlier)} were sent before")  # noqa: PLR2004
+        yield Found(len(earlier) < 3, len(earlier) == 2, f"{len(earlier)} were sent before")
 
 
 def a_cut_leaves_a_tenth_above_what_was_spent(write: Write, witness: Witness) -> Iterator[Found]:
@@ -377,7 +378,7 @@ def a_tick_does_only_the_types_that_are_automatic(
     if write.deed.kind == "tick":
         kind = "pause" if write.is_pause else "scale_up" if write.gives_more else "scale_down"
         allowed = {str(one) for one in witness.settings.limits.auto_action_types}
-        yield Found(kind in allowed, len(allowed) < 3, f"{kind} is not automatic")  # noqa: PLR2004
+        yield Found(kind in allowed, len(allowed) < 3, f"{kind} is not automatic")
 
 
 def a_tick_scales_only_when_it_is_sure_enough(write: Write, witness: Witness) -> Iterator[Found]:
@@ -445,8 +446,8 @@ def automatic_pauses_do_not_take_most_of_an_account_in_a_day(
     )
     whole = sum(one.total(first, last).spend for one in account.campaigns)
     share = Fraction(covered, whole) if whole else Fraction(0)
-    is_near = len(paused) >= 2 and share > Fraction(2, 5)  # noqa: PLR2004
-    is_too_much = len(paused) >= 3 and share > Fraction(1, 2)  # noqa: PLR2004
+    is_near = len(paused) >= 2 and share > Fraction(2, 5)
+    is_too_much = len(paused) >= 3 and share > Fraction(1, 2)
     yield Found(not is_too_much, is_near, f"{len(paused)} pauses cover {float(share):.3f}")
 
 

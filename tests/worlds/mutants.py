@@ -31,8 +31,8 @@ from tests.worlds.description import (
     EditBudget,
     LateOrders,
     NewCreative,
-    Settings,
     SetMode,
+    Settings,
     Step,
     Switch,
     Tick,
@@ -88,7 +88,11 @@ def for_ever(value: object) -> Callable[..., Any]:
 
 
 _may_run_unasked = decide.may_run_unasked
-_settle, _judge_reading, _counts_of = decide.Granting._settle, reconcile.judge, tick_report.counts_of
+_settle, _judge_reading, _counts_of = (
+    decide.Granting._settle,
+    reconcile.judge,
+    tick_report.counts_of,
+)
 _plan_undo, _write, _scale = undo.plan_undo, MetaApi.write, optimizer._scale
 
 
@@ -150,9 +154,7 @@ def _intended_but_not_recorded(deed: Any, step: Any, change: Any, now: datetime)
 
 
 def _raised_at_any_roas(entity: Any, evaluation: Any, limits: Limits, *rest: Any) -> Any:
-    eager = replace(
-        limits, scale_up_roas=Decimal("0.01"), scale_down_roas=Decimal("0.001")
-    )
+    eager = replace(limits, scale_up_roas=Decimal("0.01"), scale_down_roas=Decimal("0.001"))
     return _scale(entity, evaluation, eager, *rest)
 
 
@@ -222,9 +224,7 @@ _TWO_ACCOUNTS: Final = (
     AccountPlan("USD", "UTC", (campaign(),)),
     AccountPlan("USD", "UTC", (_of("Sale 10", roas=1.8),)),
 )
-_FAILING: Final = tuple(
-    _of(f"Sale 0{n}", roas=0.3 if n else 1.8, budget=30_000) for n in range(4)
-)
+_FAILING: Final = tuple(_of(f"Sale 0{n}", roas=0.3 if n else 1.8, budget=30_000) for n in range(4))
 _MOVING: Final = campaign(
     adset(1.7, budget=40_000), adset(1.7, budget=40_000), adset(4.5, budget=40_000), budget=None
 )
@@ -302,7 +302,10 @@ MUTANTS: Final = (
             mode="suggest",
             max_daily_spend_usd=Decimal(1_200),
         ),
-        ((judging, "_read_too", _nothing_is_read), (safety_spend, "_stand_in", for_ever(Decimal(0)))),
+        (
+            (judging, "_read_too", _nothing_is_read),
+            (safety_spend, "_stand_in", for_ever(Decimal(0))),
+        ),
     ),
     Mutant(
         "an approval trusts an old read of the other accounts",
@@ -482,7 +485,10 @@ MUTANTS: Final = (
         "nothing is recorded before it is sent",
         promise.every_write_has_its_own_committed_intent,
         a_world(),
-        ((execute, "_commit_intent", _intended_but_not_recorded), (execute, "_is_still_ours", for_ever(True))),
+        (
+            (execute, "_commit_intent", _intended_but_not_recorded),
+            (execute, "_is_still_ours", for_ever(True)),
+        ),
     ),
     Mutant(
         "what is sent is sent again",
@@ -515,4 +521,3 @@ MUTANTS: Final = (
         ((execute, "value_of", for_ever(_Whatever())),),
     ),
 )
-

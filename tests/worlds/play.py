@@ -8,8 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -360,17 +359,13 @@ class Player:
 
     async def _switch(self, is_on: bool) -> None:
         async with self._open(ANA) as world:
-            switches.set_started(
-                world.store, is_started=is_on, actor=ANA, at=self.shop.moment()
-            )
+            switches.set_started(world.store, is_started=is_on, actor=ANA, at=self.shop.moment())
         self.is_on = is_on
 
     async def _approve_creatives(self) -> None:
         async with self._open(ANA) as world:
             ids = [one.creative_id for one in world.store.creatives() if one.status == "pending"]
-            creatives.decide(
-                world.store, ids, is_approved=True, actor=ANA, at=self.shop.moment()
-            )
+            creatives.decide(world.store, ids, is_approved=True, actor=ANA, at=self.shop.moment())
         self.witness.approved |= set(ids)
 
     def _in_ads_manager(self, step: d.Step) -> None:

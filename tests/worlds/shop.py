@@ -247,7 +247,7 @@ def deliver(account: Account, start: int, end: int) -> None:
 
 
 def _add(ad: Thing, account: Account, day: date, spend: float) -> None:
-    owed = ad._owed  # noqa: SLF001 - its own module
+    owed = ad._owed
     owed[0] += spend
     owed[1] += spend / account.per_unit * 100  # a CPM of 10 units
     owed[2] += spend * ad.roas / account.order_value

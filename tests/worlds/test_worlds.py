@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.worlds.__main__ import main
-from tests.worlds.description import World, draw_world
+from tests.worlds.description import World
+from tests.worlds.drawing import draw_world
 from tests.worlds.invariants import EVERY_INVARIANT
 from tests.worlds.play import Story, play
 
