@@ -82,7 +82,7 @@ def _account(dice: Random, place: int) -> AccountPlan:
         zone=_one(dice, ("Europe/Madrid", "America/Los_Angeles", "UTC", "Asia/Tokyo")),
         campaigns=tuple(
             _campaign(dice, f"{_one(dice, ('Brand', 'Sale', 'Test'))} {place}{number}", unit)
-            for number in range(_one(dice, (1, 2, 2, 3)))
+            for number in range(_one(dice, (1, 1, 2, 3)))
         ),
         tracks=dice.random() > 0.02,
     )
@@ -157,8 +157,8 @@ def _settings(dice: Random, accounts: Sequence[AccountPlan]) -> Settings:
         ),
         max_daily_spend_usd=_near(dice, whole, Decimal(1_000_000)),
         max_campaign_budget_usd=_near(dice, largest, Decimal(100_000)),
-        min_impressions=Decimal(_one(dice, (0, 1_000, 1_000, 1_000, 20_000))),
-        min_spend_usd=Decimal(_one(dice, (0, 100, 100, 100, 1_500))),
+        min_impressions=Decimal(_one(dice, (0, 1_000, 1_000, 1_000, 1_000, 20_000))),
+        min_spend_usd=_evidence(dice, 7 * min(budgets.values())),
         min_age_hours=Decimal(_one(dice, (0, 24, 48, 48, 72))),
         creative_embargo_hours=Decimal(_one(dice, (0, 48, 48, 96))),
         action_cooldown_hours=Decimal(_one(dice, (0, 0, 1, 6, 24, 24, 24, 48))),
@@ -195,10 +195,17 @@ _AUTO_TYPES: Final = (
 def _near(dice: Random, amount: float, far: Decimal) -> Decimal:
     """A cap that binds, or one that is far away."""
     roll = dice.random()
-    if roll < 0.6:
+    if roll < 0.7:
         return far
-    room = 1.0 + 0.15 * dice.random() if roll < 0.85 else 0.9 + 0.7 * dice.random()
+    room = 1.0 + 0.15 * dice.random() if roll < 0.92 else 0.9 + 0.7 * dice.random()
     return Decimal(round(amount * room, 2)).quantize(Decimal("0.01"))
+
+
+def _evidence(dice: Random, week: float) -> Decimal:
+    """What a week must have spent: the default, or about as much as the smallest campaign did."""
+    if dice.random() < 0.75:
+        return Decimal(_one(dice, (0, 100, 100, 100)))
+    return Decimal(round(week * (0.4 + 0.7 * dice.random())))
 
 
 def _overrides(dice: Random, limits: Limits) -> tuple[Override, ...]:
@@ -228,7 +235,7 @@ def _scope(dice: Random, names: Sequence[str]) -> Scope:
 
 def _script(dice: Random, settings: Settings) -> tuple[Step, ...]:
     steps: list[Step] = []
-    for _ in range(_one(dice, (3, 4, 4, 5))):
+    for _ in range(_one(dice, (2, 3, 3, 4))):
         steps += _scene(dice, settings)
     return tuple(steps)
 
@@ -291,11 +298,11 @@ def _reconfigure(dice: Random, settings: Settings) -> Step:
 
 def _tick(dice: Random) -> Tick:
     roll = dice.random()
-    if roll < 0.16:
-        return Tick(mishaps=tuple(_one(dice, (None, *_MISHAPS)) for _ in range(2)))
     if roll < 0.22:
+        return Tick(mishaps=tuple(_one(dice, (None, *_MISHAPS)) for _ in range(2)))
+    if roll < 0.28:
         return Tick(meddles=_one(dice, (0.7, 1.05, 1.5)))
-    if roll < 0.27:
+    if roll < 0.34:
         return Tick(unreadable=dice.randrange(2))
     return Tick(dry_run=roll > 0.98)
 
