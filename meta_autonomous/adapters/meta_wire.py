@@ -30,6 +30,9 @@ from meta_autonomous.ports import BadAnswer
 _ID: Final = re.compile(r"[0-9]{1,20}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}")
 
+_NULL: Final = Raw(b"null")
+_NOTHING: Final = frozenset({b"null", b"[]", b"{}", b'""'})
+
 Text = str | int | None  # Meta writes ids and amounts as text, and now and then as numbers
 
 
@@ -120,6 +123,7 @@ class AdRow(Struct, kw_only=True):
     created_time: str | None = None
     bid_amount: Text = None
     creative: _Creative | None = None
+    ad_review_feedback: Raw = _NULL
 
 
 class _AnyRow(Struct):
@@ -257,6 +261,7 @@ def _ad(row: AdRow, account: Account) -> Ad:
         of_campaign=valid_id(row.campaign_id, "campaign_id"),
         of_adset=valid_id(row.adset_id, "adset_id"),
         creative_id=None if creative is None else valid_id(creative, "creative id"),
+        has_review_feedback=bytes(row.ad_review_feedback) not in _NOTHING,
     )
 
 
@@ -331,9 +336,6 @@ def _countries(targeting: _Targeting | None) -> tuple[str, ...] | None:
         return None
     codes = _decode_countries(places["countries"])
     return tuple(sorted(set(codes))) or None
-
-
-_NOTHING: Final = frozenset({b"null", b"[]", b"{}", b'""'})
 
 
 def _decode_countries(value: Raw) -> list[str]:

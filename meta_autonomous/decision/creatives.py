@@ -35,6 +35,8 @@ _REVIEWED: Final = frozenset(
         Status.PENDING_BILLING_INFO,
     }
 )
+#: ... and of these those that tell of a pause, whatever Meta's review said.
+_HIDING: Final = frozenset({Status.PAUSED, Status.CAMPAIGN_PAUSED, Status.ADSET_PAUSED})
 
 
 def ads_that_can_deliver(entity: Entity, snapshot: AccountSnapshot) -> tuple[Ad, ...]:
@@ -127,6 +129,8 @@ def _why_not(ad: Ad, case: Case) -> str | None:
         return "creative not approved by a person"
     if ad.effective_status not in _REVIEWED:
         return f"{ad.effective_status.lower()} at Meta"
+    if ad.effective_status in _HIDING and ad.has_review_feedback:
+        return "Meta's review objects to it"
     return None
 
 

@@ -347,7 +347,8 @@ def _scale(
             ),
         )
         return None
-    step = min(LARGEST_STEP, abs(roas / threshold - 1))
+    # A threshold of 0 is infinitely far from any ROAS but itself.
+    step = min(LARGEST_STEP, abs(roas / threshold - 1)) if threshold else LARGEST_STEP
     step = max(SMALLEST_STEP, step)
     if up:
         proposed = current.times_down(1 + step)

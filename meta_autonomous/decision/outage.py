@@ -21,6 +21,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from math import exp, lgamma, log, log1p
 from typing import Final, NamedTuple
 
@@ -105,9 +106,15 @@ def outage_days(
     return frozenset(day for run in _outages(snapshot, restatements) for day in run.days)
 
 
-def _outages(snapshot: AccountSnapshot, restatements: Restatements | None) -> list[_Run]:
+def _outages(snapshot: AccountSnapshot, restatements: Restatements | None) -> Sequence[_Run]:
     """The outages on record, oldest first, by parts that follow one another."""
-    return outages_among(days_of(snapshot, restatements or NO_RESTATEMENTS))
+    return _outages_among(tuple(days_of(snapshot, restatements or NO_RESTATEMENTS)))
+
+
+@lru_cache(maxsize=4)
+def _outages_among(days: tuple[Day, ...]) -> Sequence[_Run]:
+    """Asked twice of every read: what lasts, and which days were lost."""
+    return tuple(outages_among(days))
 
 
 def outages_among(days: Sequence[Day]) -> list[_Run]:

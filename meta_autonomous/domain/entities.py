@@ -198,9 +198,13 @@ class AdSet(Entity):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ad(Entity):
+    """`has_review_feedback`: Meta's review objects to something. Under a paused parent that alone
+    tells it, for the effective status then speaks of the pause."""
+
     of_campaign: str
     of_adset: str
     creative_id: str | None = None
+    has_review_feedback: bool = False
 
     @property
     def level(self) -> Level:

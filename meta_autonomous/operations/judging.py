@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from meta_autonomous.decision.context import Case, Situation, Totals
 from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
 from meta_autonomous.domain.action import Action, ActionType, Route
+from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.world import World
+from meta_autonomous.ports import AccountRecord, PlatformError
 
 
 def case_of(
@@ -32,26 +34,49 @@ def case_of(
     )
 
 
-def totals_with(world: World, situation: Situation, now: datetime) -> Totals:
-    """Money of all accounts: this one as just read, the others as their last read left them."""
+async def totals_with(world: World, situation: Situation, now: datetime) -> Totals:
+    """Money of all accounts: this one as just read, the others as their last read left them if
+    that is younger than two intervals, else read too."""
     own = situation.snapshot.account.id
-    others = [account_id for account_id in world.system.account_ids if account_id != own]
+    situations, unread = [situation], []
+    for account_id in world.system.account_ids:
+        if account_id == own:
+            continue
+        record = world.store.account(account_id)
+        if _is_recent(world, record, now):
+            unread.append(UnreadAccount(account_id=account_id, projected_usd=record.projected_usd))
+            continue
+        seen = await _read_too(world, record, now)
+        if seen is not None:
+            situations.append(seen)
+        else:
+            unread.append(
+                UnreadAccount(
+                    account_id=account_id,
+                    projected_usd=record.projected_usd,
+                    budgets_usd=record.budgets_usd,
+                )
+            )
     return daily_spend_totals(
-        [situation],
+        situations,
         book=world.book,
         now=now,
-        unread=[_last_read(world, account_id, now) for account_id in others],
+        unread=unread,
         granted_usd=world.store.reserved_usd(),
     )
 
 
-def _last_read(world: World, account_id: str, now: datetime) -> UnreadAccount:
-    """Younger than two intervals its projected day holds; older, its budgets count at worst."""
-    record = world.store.account(account_id)
+def _is_recent(world: World, record: AccountRecord, now: datetime) -> bool:
     age = None if record.last_read_at is None else now - record.last_read_at
-    is_recent = age is not None and age < timedelta(seconds=2 * world.system.interval_seconds)
-    return UnreadAccount(
-        account_id=account_id,
-        projected_usd=record.projected_usd,
-        budgets_usd=None if is_recent else record.budgets_usd,
-    )
+    return age is not None and age < timedelta(seconds=2 * world.system.interval_seconds)
+
+
+async def _read_too(world: World, record: AccountRecord, now: datetime) -> Situation | None:
+    """Another account for its money alone: nothing of the read is recorded, since its lock is not
+    ours. None when it can't be read, or Meta asked to leave it alone."""
+    if record.blocked_until is not None and record.blocked_until > now:
+        return None
+    try:
+        return (await observe(world, record.account_id, now=now)).situation
+    except PlatformError:
+        return None

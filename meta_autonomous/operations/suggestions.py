@@ -146,7 +146,7 @@ async def _approve_in_account(
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
         record_account(world, seen.situation, tick_id="")
-        granted = _Granted(totals_with(world, seen.situation, now))
+        granted = _Granted(await totals_with(world, seen.situation, now))
         return [
             await _approve_one(world, record, seen.situation, granted, now=now, budget=budget)
             for record in records

@@ -219,7 +219,7 @@ async def _undo_in_account(
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
         record_account(world, seen.situation, tick_id="")
-        totals = totals_with(world, seen.situation, now)
+        totals = await totals_with(world, seen.situation, now)
         handled = []
         for record in records:
             one, totals = await _undo_one(world, record, seen.situation, totals, now=now)

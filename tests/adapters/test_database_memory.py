@@ -199,6 +199,33 @@ def test_what_we_changed_is_not_a_change_by_others(tmp_path: Path) -> None:
     assert found.budgets_24h == (usd(50),)
 
 
+def test_a_budget_that_we_replaced_a_day_ago_is_no_base_although_no_read_has_seen_it_go(
+    tmp_path: Path,
+) -> None:
+    database = a_database(tmp_path)
+    read(database, an_adset(), at=NOON - hours(25))
+    carry_out(database, an_adset(), 60, at=NOON - hours(25))
+    assert memory_of(database, with_budget(an_adset(), 60)).budgets_24h == ()
+
+    read(database, with_budget(an_adset(), 60), at=NOON)
+    later = NOON + hours(1)
+    assert memory_of(database, with_budget(an_adset(), 60), at=later).budgets_24h == ()
+
+
+def test_nor_one_that_somebody_else_replaced_by_the_logs_word(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    read(database, an_adset(), at=NOON - hours(30))
+    log = [an_activity(at=NOON - hours(26))]
+    found = memory_of(database, with_budget(an_adset(), 70), activities=log)
+    assert found.budgets_24h == ()
+
+
+def test_without_the_logs_word_it_may_have_been_in_force_until_now(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    read(database, an_adset(), at=NOON - hours(30))
+    assert memory_of(database, with_budget(an_adset(), 70)).budgets_24h == (usd(50),)
+
+
 def test_not_even_on_a_clock_that_stands_still(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     read(database, an_adset(), at=NOON)

@@ -81,6 +81,15 @@ def test_an_account_is_read_whole() -> None:
     assert snapshot.skipped == {}
 
 
+@pytest.mark.parametrize(
+    ("feedback", "is_told"),
+    [({}, False), ({"global": {"Policy": "No."}}, True), (None, False), ("", False)],
+)
+def test_what_metas_review_objects_to_is_read(feedback: object, is_told: bool) -> None:
+    snapshot = read(ads=[page([ad_row(ad_review_feedback=feedback)])])
+    assert snapshot.ads[AD].has_review_feedback is is_told
+
+
 def test_days_are_whole_weeks_and_today() -> None:
     snapshot = read(ReadPlan(days=28, window_days=7))
     for level, entity_id in ((Level.AD, AD), (Level.ADSET, ADSET), (Level.CAMPAIGN, CAMPAIGN)):

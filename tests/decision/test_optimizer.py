@@ -749,3 +749,14 @@ def test_a_rejected_resume_rests():
     situation = a_shop(a_campaign(), an_adset(), PAUSED, memory=memory)
     look = looking_at(situation, Limits(), pause_window=lambda _: surely_good("a1"))
     assert want_resume(PAUSED, Limits(), look).actions == []
+
+
+@pytest.mark.parametrize("roas", ["0", "3"])
+def test_a_threshold_of_zero_is_passed_by_the_largest_step(roas):
+    """Settings that ask for it are odd, but they are no reason for a tick to end."""
+    limits = Limits(
+        scale_up_roas=Decimal(0), scale_down_roas=Decimal(0), hard_stop_roas=Decimal(0)
+    )
+    action = wish(a_shop(found=[surely_good("c1", roas)]), limits)
+    assert action is not None
+    assert action.change_pct == Decimal("0.5")

@@ -344,6 +344,15 @@ def test_money_goes_only_to_ads_that_meta_has_approved(status: str, is_allowed: 
     assert bool(ask(CREATIVE, a_scale_up(), snapshot, route=Route.UNDO)) is is_allowed
 
 
+def test_under_a_paused_parent_the_reviews_feedback_tells_what_the_status_hides() -> None:
+    refused = an_ad(effective_status="CAMPAIGN_PAUSED", has_review_feedback=True)
+    fine = an_ad(effective_status="CAMPAIGN_PAUSED")
+    paused = a_campaign(status="PAUSED")
+
+    assert ask(CREATIVE, a_resume(paused), a_snapshot(paused, an_adset(), fine))
+    assert not ask(CREATIVE, a_resume(paused), a_snapshot(paused, an_adset(), refused))
+
+
 def test_money_goes_only_to_ads_that_a_person_has_approved() -> None:
     free = Limits(require_human_approval_creatives=False)
 

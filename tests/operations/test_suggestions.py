@@ -21,6 +21,7 @@ from tests.operations.live_world import (
     GROWS,
     MOVES_FROM,
     MOVES_TO,
+    SECOND_ACCOUNT,
     SERVICE,
     SHRINKS,
     Live,
@@ -127,6 +128,55 @@ def test_of_two_approvals_at_once_one_executes(offered):
 def test_the_same_number_twice_is_one_suggestion(offered):
     number = offered.pending(GROWS).id
     assert [one.status for one in offered.approve(number, number)] == ["executed"]
+
+
+# --- the money of the other accounts -------------------------------------------------------------
+
+
+def reads_of(live: Live, account_id: str) -> int:
+    return sum(f"act_{account_id}/insights" in one.text for one in live.sandbox.requests)
+
+
+def in_two_accounts(live: Live) -> Live:
+    ids = (live.account_id, SECOND_ACCOUNT)
+    live.system = replace(live.system, account_ids=ids)
+    live.tick()
+    return live
+
+
+def test_an_approval_counts_the_other_accounts_as_a_tick_has_just_read_them(live):
+    before = reads_of(in_two_accounts(live), SECOND_ACCOUNT)
+    assert approved(live, GROWS).status == "executed"
+    assert reads_of(live, SECOND_ACCOUNT) == before
+
+
+def test_it_reads_them_too_when_the_last_tick_is_two_intervals_old(live):
+    before = reads_of(in_two_accounts(live), SECOND_ACCOUNT)
+    live.passes(hours=2)
+    assert approved(live, GROWS).status == "executed"
+    assert reads_of(live, SECOND_ACCOUNT) > before
+
+
+def test_one_that_cant_be_read_then_counts_at_its_worst(live):
+    in_two_accounts(live)
+    live.passes(hours=2)
+    with live.database() as store:
+        record = store.account(SECOND_ACCOUNT)
+        store.save_account(replace(record, budgets_usd=Decimal(100_000)))
+    live.sandbox.inject(faults.unauthorised(), match=f"act_{SECOND_ACCOUNT}", times=100)
+    refused = approved(live, GROWS)
+    assert (refused.status, refused.exit_code) == ("suggested", 3)
+    assert "safety.daily_spend" in refused.message
+
+
+def test_nor_is_one_read_that_meta_asked_to_leave_alone(live):
+    before = reads_of(in_two_accounts(live), SECOND_ACCOUNT)
+    live.passes(hours=2)
+    with live.database() as store:
+        until = live.sandbox.now() + timedelta(hours=1)
+        store.save_account(replace(store.account(SECOND_ACCOUNT), blocked_until=until))
+    assert approved(live, GROWS).status == "executed"
+    assert reads_of(live, SECOND_ACCOUNT) == before
 
 
 # --- stale, expired, gone -----------------------------------------------------------------------

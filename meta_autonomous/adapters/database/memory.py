@@ -216,10 +216,10 @@ class _Past:
         since = self.now - DAY
         amounts: set[tuple[str, int]] = {
             (row.budget_kind, row.budget_minor)
-            for row in rows
+            for row, ended_at in zip(rows, self._ends(entity, rows, tried, log), strict=True)
             if row.budget_kind is not None
             and row.currency == entity.budget.amount.currency.code
-            and (row.replaced_at is None or row.replaced_at > since)
+            and (ended_at is None or ended_at > since)
         }
         for attempt in tried:
             if attempt.is_applied and attempt.effect_at > since:
@@ -235,6 +235,33 @@ class _Past:
                 key=lambda money: money.minor,
             )
         )
+
+    def _ends(
+        self,
+        entity: Entity,
+        rows: Sequence[Any],
+        tried: Sequence[Tried],
+        log: Sequence[tuple[Turn, str | None]],
+    ) -> list[datetime | None]:
+        """Until when the budget of each row was in force; None: it is. That is known from our own
+        attempt or Meta's log, else only that the next read found another one: after a gap it may
+        have been over for long."""
+        states = [*map(State.of_row, rows)]
+        if states:
+            states.append(State.of(entity, self.snapshot.observed_at, self.last_read_at))
+        ends: list[datetime | None] = []
+        for row, (before, after) in zip(rows, pairwise(states), strict=True):
+            turn = next((one for one in before.turns_to(after) if one.field == "budget"), None)
+            if turn is None:
+                ends.append(row.replaced_at)
+                continue
+            ours = last_of(
+                attempt
+                for attempt in tried
+                if attempt.is_applied and attempt.old == turn.old and explains(attempt, turn)
+            )
+            ends.append(ours.effect_at if ours else at_logged_time(turn, log).at)
+        return ends
 
     def _our_pause(
         self, entity: Entity, tried: Sequence[Tried], foreign: Sequence[Turn]

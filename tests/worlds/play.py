@@ -1,0 +1,459 @@
+"""Plays a world through the real deeds, over a real socket and a real database file."""
+
+import asyncio
+import atexit
+import sqlite3
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from meta_autonomous.adapters.database import Database
+from meta_autonomous.adapters.meta_api import MetaApi
+from meta_autonomous.adapters.notify import Silence
+from meta_autonomous.decision.limits import PolicyBook
+from meta_autonomous.domain.action import ActionStatus, ActionType
+from meta_autonomous.domain.quantities import Rates
+from meta_autonomous.operations import creatives, execute, switches
+from meta_autonomous.operations import world as live
+from meta_autonomous.operations.auto_worker import tick
+from meta_autonomous.operations.suggestions import approve, reject
+from meta_autonomous.operations.undo import undo, undoable
+from meta_autonomous.ports import ActionRecord, Actor, Busy, System, TestedPolicy
+from tests.worlds import description as d
+from tests.worlds.graph import TOKEN, Graph, Mishap, serving
+from tests.worlds.invariants import TICK_INVARIANTS, WRITE_INVARIANTS, Found, Report
+from tests.worlds.shop import PERSON, Account, Shop, Thing, live_through_the_past
+from tests.worlds.witness import INTERVAL_SECONDS, SETTLE_SECONDS, Deed, Witness
+
+ANA: Final = Actor(name="ana", is_admin=True, is_manager=True)
+SERVICE: Final = Actor(name="autonomous_worker", is_service=True)
+_MINIMUM: Final = {"USD": 100, "EUR": 100, "JPY": 100}
+_ORDER: Final = {"USD": 2_000, "EUR": 2_000, "JPY": 3_000}
+
+
+@dataclass(slots=True)
+class Story:
+    """What came of one world."""
+
+    violations: list[str] = field(default_factory=list)
+    broken: set[str] = field(default_factory=set)  # names of invariants
+    judged: Counter[str] = field(default_factory=Counter)
+    near: Counter[str] = field(default_factory=Counter)
+    writes: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    log: list[str] = field(default_factory=list)
+
+    def note(self, name: str, found: Iterable[Found], what: object) -> None:
+        for one in found:
+            self.judged[name] += 1
+            self.near[name] += one.is_near
+            if not one.holds:
+                self.broken.add(name)
+                self.violations.append(f"{name}: {what}: {one.told}")
+                self.log.append(f"  !! {name}: {one.told}")
+
+    def add(self, other: "Story") -> None:
+        self.violations += other.violations
+        self.broken |= other.broken
+        for mine, theirs in (
+            (self.judged, other.judged),
+            (self.near, other.near),
+            (self.writes, other.writes),
+            (self.outcomes, other.outcomes),
+        ):
+            mine.update(theirs)
+
+
+def play(world: d.World) -> Story:
+    """One world from its beginning to its end."""
+    with _without_waiting():
+        return asyncio.run(_play(world))
+
+
+@contextmanager
+def _without_waiting() -> Iterator[None]:
+    """An accepted change that does not show is looked for three times, as ever, but at once."""
+    pauses = execute.READ_BACK_PAUSES
+    execute.READ_BACK_PAUSES = (0.0,) * len(pauses)  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        execute.READ_BACK_PAUSES = pauses  # type: ignore[misc]
+
+
+class _Ground:
+    """The one database file of this process, emptied for each world: opening an engine takes
+    longer than many a world."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="worlds-", dir=_fast_folder())
+        self.file = Path(self.folder.name) / "meta.sqlite3"
+        self.database = Database(f"sqlite:///{self.file}", platform="sandbox")
+        self.database.create_or_check()
+        self.empty = sqlite3.connect(":memory:")
+        with closing(sqlite3.connect(self.file)) as made:
+            made.backup(self.empty)
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        self.database.close()
+        self.empty.close()
+        self.folder.cleanup()
+
+    def clear(self) -> None:
+        with closing(sqlite3.connect(self.file)) as last:
+            self.empty.backup(last)
+        self.database.check()
+
+
+@cache
+def _ground() -> _Ground:
+    return _Ground()
+
+
+def _fast_folder() -> str | None:
+    """Memory, where there is a file system in it: a world's database need not survive."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+async def _play(world: d.World) -> Story:
+    ground = _ground()
+    ground.clear()
+    shop = open_shop(world)
+    graph = Graph(shop)
+    story = Story()
+    witness = Witness(
+        shop=shop,
+        settings=world.settings,
+        rates=dict(world.rates),
+        begins=shop.now,
+        deed=Deed(number=0, kind="none", mode=world.mode, is_on=True),
+        file=ground.file,
+    )
+    async with serving(graph) as url:
+        player = Player(
+            world=world,
+            shop=shop,
+            graph=graph,
+            graph_url=url,
+            database=ground.database,
+            witness=witness,
+            story=story,
+            mode=world.mode,
+        )
+        graph.watches = player.judge
+        graph.was_read, graph.log_was_read = witness.was_read, witness.log_was_read
+        try:
+            for step in world.steps:
+                await player.do(step)
+        finally:
+            witness.close()
+    story.writes.update(witness.seen)
+    return story
+
+
+# --- the shop that a plan describes -------------------------------------------------------------
+
+
+def open_shop(world: d.World) -> Shop:
+    shop = Shop(now=int(world.start.timestamp()))
+    for place, plan in enumerate(world.accounts):
+        account = Account(
+            id=str(1_000 + place),
+            currency=plan.currency,
+            zone=ZoneInfo(plan.zone),
+            minimum=_MINIMUM[plan.currency],
+            order_value=_ORDER[plan.currency],
+        )
+        shop.accounts.append(account)
+        for campaign in plan.campaigns:
+            account.campaigns.append(_campaign(shop, account, campaign))
+    live_through_the_past(shop)
+    for account, plan in zip(shop.accounts, world.accounts, strict=True):
+        account.tracks = plan.tracks
+    return shop
+
+
+def _campaign(shop: Shop, account: Account, plan: d.CampaignPlan) -> Thing:
+    created = shop.now - plan.age_hours * d.HOUR
+    is_lifetime = plan.days_left is not None
+    campaign = Thing(
+        id=shop.new_id(),
+        level="campaign",
+        name=plan.name,
+        account=account,
+        parent=None,
+        created=created,
+        status=plan.status,
+        kind=None if plan.budget is None else "lifetime" if is_lifetime else "daily",
+        budget=plan.budget,
+        ends=None if plan.days_left is None else shop.now + round(plan.days_left * d.DAY),
+        pace=plan.pace,
+    )
+    for number, part in enumerate(plan.adsets):
+        adset = Thing(
+            id=shop.new_id(),
+            level="adset",
+            name=f"{plan.name} / {number}",
+            account=account,
+            parent=campaign,
+            created=shop.now - part.age_hours * d.HOUR,
+            status=part.status,
+            kind=None if part.budget is None else "daily",
+            budget=part.budget,
+            ends=campaign.ends,
+            countries=part.countries,
+            learning=part.learning,
+            pace=plan.pace,
+        )
+        campaign.children.append(adset)
+        adset.children += [_ad(shop, adset, one) for one in part.ads]
+    return campaign
+
+
+def _ad(shop: Shop, adset: Thing, plan: d.AdPlan) -> Thing:
+    ad_id = shop.new_id()
+    return Thing(
+        id=ad_id,
+        level="ad",
+        name=f"{adset.name} / ad {ad_id[-3:]}",
+        account=adset.account,
+        parent=adset,
+        created=adset.created,
+        creative=shop.new_id(),
+        review=plan.review,
+        roas=plan.roas,
+        weight=plan.weight,
+    )
+
+
+# --- the deeds ----------------------------------------------------------------------------------
+
+
+@dataclass(slots=True, kw_only=True)
+class Player:
+    world: d.World
+    shop: Shop
+    graph: Graph
+    graph_url: str
+    database: Database
+    witness: Witness
+    story: Story
+    mode: str
+    is_on: bool = True
+    policy: int = 0
+    ticks: int = 0
+
+    async def do(self, step: d.Step) -> None:
+        self.shop.deed += 1
+        self._begin("none")
+        self.story.log.append(f"{self.shop.moment():%m-%d %H:%M:%S} {step}")
+        match step:
+            case d.Wait(seconds):
+                self.shop.pass_time(seconds)
+            case d.Tick():
+                await self._tick(step)
+            case d.Approve():
+                await self._approve(step)
+            case d.Undo(count):
+                await self._undo(count)
+            case d.Reject(place):
+                await self._reject(place)
+            case d.SetMode(mode):
+                await self._set_mode(mode)
+            case d.Switch(is_on):
+                await self._switch(is_on)
+            case d.ApproveCreatives():
+                await self._approve_creatives()
+            case d.Reconfigure(settings):
+                self.witness.settings = settings
+                self.policy += 1
+            case _:
+                self._in_ads_manager(step)
+        self.graph.mishaps.clear()
+        self.graph.before_read.clear()
+        if self.graph.failure is not None:
+            raise self.graph.failure
+
+    def judge(self, thing: Thing, name: str, value: str, mishap: Mishap | None) -> None:
+        write = self.witness.saw(thing, name, value, mishap)
+        self.story.log.append(f"  POST {write} {mishap or ''}")
+        for invariant in WRITE_INVARIANTS:
+            self.story.note(invariant.__name__, invariant(write, self.witness), write)
+        self.witness.remember(write, mishap)
+
+    # --- one by one ---
+
+    async def _tick(self, step: d.Tick) -> None:
+        self._begin("tick", is_dry=step.dry_run)
+        self.graph.mishaps = list(step.mishaps)
+        if step.meddles is not None:
+            self.graph.before_read.append(self._meddling(step.meddles))
+        hidden = self._hide(step.unreadable)
+        self.ticks += 1
+        try:
+            async with self._open(SERVICE) as world:
+                report = await tick(world, tick_id=f"t{self.ticks}", dry_run=step.dry_run)
+        except Busy:
+            return
+        finally:
+            if hidden is not None:
+                hidden.unreadable = False
+        self._review(report.to_json())
+
+    def _review(self, report: Report) -> None:
+        for action in report["actions"]:
+            first = next((v["rule"] for v in action["verdicts"] if v["outcome"] == "block"), "")
+            self.story.outcomes[f"{action['type']} {action['outcome']} {first}".strip()] += 1
+            self.story.log.append(
+                f"  {action['type']} {action['entity_id']} {action['current_budget']} -> "
+                f"{action['proposed_budget']}: {action['outcome']} {first}"
+            )
+        self.story.log += [f"  error: {error}" for error in report["errors"]]
+        for invariant in TICK_INVARIANTS:
+            name = invariant.__name__
+            self.story.note(name, invariant(report, self.witness), f"tick {self.ticks}")
+
+    async def _approve(self, step: d.Approve) -> None:
+        self._begin("approve")
+        self.graph.mishaps = list(step.mishaps)
+        async with self._open(ANA) as world:
+            pending = world.store.actions(statuses=[ActionStatus.SUGGESTED])
+            chosen = [pending[place] for place in step.places if place < len(pending)]
+            if not chosen:
+                return
+            if step.share is None:
+                handled = await approve(world, [record.id for record in chosen])
+            else:
+                handled = []
+                for record in chosen:
+                    budget = _smaller(record, step.share)
+                    handled += await approve(world, [record.id], budget=budget)
+        self.story.log += [f"  {one.id}: {one.status} {one.message}" for one in handled]
+
+    async def _undo(self, count: int) -> None:
+        self._begin("undo")
+        async with self._open(ANA) as world:
+            ids = undoable(world.store, since=self.shop.moment(0))[:count]
+            handled = await undo(world, ids) if ids else []
+        self.story.log += [f"  {one.id}: {one.status} {one.message}" for one in handled]
+
+    async def _reject(self, place: int) -> None:
+        async with self._open(ANA) as world:
+            pending = world.store.actions(statuses=[ActionStatus.SUGGESTED])
+            ids = [record.id for record in pending[place : place + 1]]
+            reject(world, ids, reason="not now", at=self.shop.moment())
+
+    async def _set_mode(self, mode: str) -> None:
+        async with self._open(ANA) as world:
+            switches.set_mode(world.store, world.system, mode, actor=ANA, at=self.shop.moment())
+        self.mode = mode
+
+    async def _switch(self, is_on: bool) -> None:
+        async with self._open(ANA) as world:
+            switches.set_started(world.store, is_started=is_on, actor=ANA, at=self.shop.moment())
+        self.is_on = is_on
+
+    async def _approve_creatives(self) -> None:
+        async with self._open(ANA) as world:
+            ids = [one.creative_id for one in world.store.creatives() if one.status == "pending"]
+            creatives.decide(world.store, ids, is_approved=True, actor=ANA, at=self.shop.moment())
+        self.witness.approved |= set(ids)
+
+    def _in_ads_manager(self, step: d.Step) -> None:
+        match step:
+            case d.EditBudget(place, factor):
+                holders = [one for one in self.shop.things() if one.budget is not None]
+                self._set_budget(holders[place % len(holders)], factor)
+            case d.EditStatus(place, status):
+                things = [one for one in self.shop.things() if one.status != "ARCHIVED"]
+                self.shop.set(things[place % len(things)], "status", status, by=PERSON)
+            case d.NewCreative(place, review):
+                ads = [one for one in self.shop.things() if one.level == "ad"]
+                ad = ads[place % len(ads)]
+                self.shop.set(ad, "creative", self.shop.new_id(), by=PERSON)
+                self.shop.set(ad, "review", review, by=PERSON)
+            case d.LateOrders(factor):
+                for thing in self.shop.things():
+                    if thing.was_paused_by_the_system:
+                        thing.sold_more(factor, days=9)
+
+    def _set_budget(self, thing: Thing, factor: float) -> None:
+        least = thing.account.minimum
+        if thing.kind == "lifetime":
+            least = max(least, round(1.2 * thing.spent_ever()))
+        new = max(round((thing.budget or 0) * factor), least)
+        self.shop.set(thing, "budget", new, by=PERSON)
+
+    def _meddling(self, factor: float) -> Callable[[Thing], None]:
+        def meddle(thing: Thing) -> None:
+            if thing.budget is not None:
+                self._set_budget(thing, factor)
+
+        return meddle
+
+    def _hide(self, place: int | None) -> Account | None:
+        if place is None:
+            return None
+        account = self.shop.accounts[place % len(self.shop.accounts)]
+        account.unreadable = True
+        return account
+
+    def _begin(self, kind: str, *, is_dry: bool = False) -> None:
+        self.witness.deed = Deed(
+            number=self.shop.deed, kind=kind, mode=self.mode, is_on=self.is_on, is_dry=is_dry
+        )
+
+    @asynccontextmanager
+    async def _open(self, actor: Actor) -> AsyncIterator[live.World]:
+        """The live world, wired as `bootstrap` wires it, for one command."""
+        settings, digest = self.witness.settings, f"policy {self.policy}"
+        async with MetaApi(
+            base_url=self.graph_url,
+            token=TOKEN,
+            name="sandbox",
+            clock=self.shop.moment,
+            monotonic=time.monotonic,
+            checks_clock=False,
+            retry_wait=0.01,
+        ) as platform:
+            # The guards' self-test has its own tests, and takes a tick's time.
+            self.database.record_tested(TestedPolicy(digest=digest))
+            yield live.World(
+                platform=platform,
+                store=self.database,
+                system=System(
+                    mode=self.world.mode,
+                    interval_seconds=INTERVAL_SECONDS,
+                    settle_seconds=SETTLE_SECONDS,
+                    account_ids=tuple(one.id for one in self.shop.accounts),
+                    policy_digest=digest,
+                ),
+                book=PolicyBook(
+                    limits=settings.limits,
+                    overrides=settings.overrides,
+                    scope=settings.scope,
+                    freezes=settings.windows(self.world.start),
+                ),
+                rates=Rates({code: Decimal(rate) for code, rate in self.world.rates}),
+                actor=actor,
+                notifier=Silence(),
+                clock=self.shop.moment,
+            )
+
+
+def _smaller(record: ActionRecord, share: float) -> Decimal | None:
+    """A budget between the present and the proposed one, if the action has one."""
+    if record.type not in (ActionType.SCALE_UP, ActionType.SCALE_DOWN):
+        return None
+    current, proposed = Decimal(record.current_budget or 0), Decimal(record.proposed_budget or 0)
+    places = Decimal(1) if record.currency == "JPY" else Decimal("0.01")
+    return (current + (proposed - current) * Decimal(repr(share))).quantize(places)
