@@ -1,0 +1,164 @@
+"""Retention: old rows go, and old months of the ledger move to an archive that links up with it.
+
+    verify -> for each month: write its file -> seal it (an entry) -> check the file -> delete
+
+Each step is whole or not at all, and each looks first at what an earlier run left, so that a run
+that died anywhere is completed by the next.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from meta_autonomous.ports import (
+    Busy,
+    LedgerArchive,
+    LedgerCheck,
+    Month,
+    Records,
+    RefusedByGuard,
+    Segment,
+)
+
+#: What limits, cooldowns, undo and the estimator look at is younger.
+LEAST_DAYS: Final = 35
+USUAL_DAYS: Final = 365
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """What went, or would go. `end` is None when nothing is on record yet."""
+
+    end: datetime | None
+    dry_run: bool
+    rows: Mapping[str, int] = field(default_factory=dict)
+    months: tuple[Month | Segment, ...] = ()
+
+    @property
+    def entries(self) -> int:
+        return sum(month.last - month.first + 1 for month in self.months)
+
+
+def prune(
+    records: Records,
+    archive: LedgerArchive,
+    *,
+    platform: str,
+    older_than: timedelta,
+    now: datetime,
+    who: str,
+    dry_run: bool = False,
+) -> Pruned:
+    """Raises Busy while another process prunes, RefusedByGuard when the ledger is broken."""
+    if older_than < timedelta(days=LEAST_DAYS):
+        raise RefusedByGuard(
+            f"{older_than.days} days are too few: limits, cooldowns and undo look back further.",
+            remedy=f"Keep at least {LEAST_DAYS} days.",
+        )
+    with records.prune_lock() as is_mine:
+        if not is_mine:
+            raise Busy("Another process is pruning.", remedy="Nothing to do: it does the work.")
+        latest = records.latest_time()
+        if latest is None:
+            return Pruned(end=None, dry_run=dry_run)
+        # A local clock that runs ahead must not make everything old.
+        now = min(now, latest)
+        end = now - older_than
+        _require_whole(records.verify_ledger())
+        months = (*_left_over(records), *records.months_before(end))
+        if dry_run:
+            return Pruned(end=end, dry_run=True, rows=records.count_stale(end), months=months)
+        moved = tuple(
+            _move(records, archive, month, platform=platform, at=now, who=who) for month in months
+        )
+        rows = records.remove_stale(end, at=now, who=who)
+        return Pruned(end=end, dry_run=False, rows=rows, months=moved)
+
+
+def _require_whole(check: LedgerCheck) -> None:
+    if not check.ok:
+        raise RefusedByGuard(
+            f"The ledger is broken, so nothing is removed: {check.message}.",
+            remedy="Run `meta-auto ledger verify`, keep a copy, and find out who wrote to it.",
+        )
+
+
+def _left_over(records: Records) -> tuple[Segment, ...]:
+    """Sealed by a run that died before it deleted them."""
+    return tuple(segment for segment in records.segments() if segment.removed_at is None)
+
+
+def _move(
+    records: Records,
+    archive: LedgerArchive,
+    month: Month | Segment,
+    *,
+    platform: str,
+    at: datetime,
+    who: str,
+) -> Segment:
+    """One month into the archive, and out of the ledger."""
+    span = Month(month=month.month, first=month.first, last=month.last, previous=month.previous)
+    segment = archive.write(span, records.lines_between(span.first, span.last), platform=platform)
+    if isinstance(month, Segment):
+        _require_the_same(segment, month)
+    else:
+        records.seal(segment, at=at, who=who)
+    fault = archive.check(segment)
+    if fault is not None:
+        raise RefusedByGuard(
+            f"The archive does not hold what was written: {fault.message}.",
+            remedy=f"Check the disk of {archive.location}; the entries are in the ledger still.",
+        )
+    records.remove_sealed(segment, at=at, who=who)
+    return segment
+
+
+def _require_the_same(written: Segment, sealed: Segment) -> None:
+    if written != replace(sealed, removed_at=None):
+        raise RefusedByGuard(
+            f"{sealed.month} is not what it was when it was sealed.",
+            remedy="Run `meta-auto ledger verify`.",
+        )
+
+
+# --- proving both together ----------------------------------------------------------------------
+
+
+def verify_with_archive(
+    records: Records, archive: LedgerArchive, *, expect: str | None
+) -> LedgerCheck:
+    """The archived months, that each follows the one before it, and the ledger after them."""
+    segments = records.segments()
+    checked = 0
+    for before, segment in zip((None, *segments), segments, strict=False):
+        fault = _gap(before, segment)
+        if fault is None:
+            fault = archive.check(segment, expect=expect)
+            problem = None if fault is None else (fault.seq, fault.message)
+        else:
+            problem = (segment.first, fault)
+        if problem is not None:
+            seq, message = problem
+            return LedgerCheck(
+                ok=False,
+                entries=0,
+                head=None,
+                first_broken=seq,
+                message=message,
+                archived=checked,
+            )
+        checked += segment.count
+    gone = [segment for segment in segments if segment.removed_at is not None]
+    wanted = (expect or "").partition(":")[0].strip()
+    is_archived = bool(gone) and wanted.isdecimal() and 0 < int(wanted) <= gone[-1].last
+    check = records.verify_ledger(expect=None if is_archived else expect)
+    return replace(check, archived=checked)
+
+
+def _gap(before: Segment | None, segment: Segment) -> str | None:
+    first, previous = (1, "0" * 64) if before is None else (before.last + 1, before.head)
+    if (segment.first, segment.previous) == (first, previous):
+        return None
+    return f"{segment.file} does not follow: entry {first} should be its first"
