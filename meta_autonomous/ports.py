@@ -586,7 +586,11 @@ class Store(Protocol):
 
     def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck: ...
     def ledger_head(self) -> str:
-        """ "SEQ:HASH" of the last entry, to be noted elsewhere."""
+        """Of the last entry: SEQ:HASH, to be noted elsewhere."""
+        ...
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Months of the ledger that were sealed, the oldest first."""
         ...
 
     # locks: released by death, never by a clock
@@ -618,10 +622,7 @@ class Records(Protocol):
         """Yields whether this process is the only one that prunes."""
         ...
 
-    def segments(self) -> tuple[Segment, ...]:
-        """Every segment that was ever sealed, the oldest first."""
-        ...
-
+    def segments(self) -> tuple[Segment, ...]: ...
     def months_before(self, end: datetime) -> tuple[Month, ...]:
         """Whole months that ended by then and are not sealed, the oldest first."""
         ...

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meta_autonomous.ports import (
+    ArchiveFault,
     Busy,
     LedgerArchive,
     LedgerCheck,
@@ -19,6 +20,7 @@ from meta_autonomous.ports import (
     Records,
     RefusedByGuard,
     Segment,
+    Store,
 )
 
 #: What limits, cooldowns, undo and the estimator look at is younger.
@@ -50,12 +52,8 @@ def prune(
     who: str,
     dry_run: bool = False,
 ) -> Pruned:
-    """Raises Busy while another process prunes, RefusedByGuard when the ledger is broken."""
-    if older_than < timedelta(days=LEAST_DAYS):
-        raise RefusedByGuard(
-            f"{older_than.days} days are too few: limits, cooldowns and undo look back further.",
-            remedy=f"Keep at least {LEAST_DAYS} days.",
-        )
+    """`older_than` is at least LEAST_DAYS. Raises Busy while another process prunes,
+    RefusedByGuard when the ledger is broken."""
     with records.prune_lock() as is_mine:
         if not is_mine:
             raise Busy("Another process is pruning.", remedy="Nothing to do: it does the work.")
@@ -66,7 +64,7 @@ def prune(
         now = min(now, latest)
         end = now - older_than
         _require_whole(records.verify_ledger())
-        months = (*_left_over(records), *records.months_before(end))
+        months: tuple[Month | Segment, ...] = (*_left_over(records), *records.months_before(end))
         if dry_run:
             return Pruned(end=end, dry_run=True, rows=records.count_stale(end), months=months)
         moved = tuple(
@@ -127,38 +125,33 @@ def _require_the_same(written: Segment, sealed: Segment) -> None:
 
 
 def verify_with_archive(
-    records: Records, archive: LedgerArchive, *, expect: str | None
+    store: Store, archive: LedgerArchive, *, expect: str | None
 ) -> LedgerCheck:
     """The archived months, that each follows the one before it, and the ledger after them."""
-    segments = records.segments()
+    segments = store.segments()
     checked = 0
     for before, segment in zip((None, *segments), segments, strict=False):
-        fault = _gap(before, segment)
-        if fault is None:
-            fault = archive.check(segment, expect=expect)
-            problem = None if fault is None else (fault.seq, fault.message)
-        else:
-            problem = (segment.first, fault)
-        if problem is not None:
-            seq, message = problem
+        fault = _gap(before, segment) or archive.check(segment, expect=expect)
+        if fault is not None:
             return LedgerCheck(
                 ok=False,
                 entries=0,
                 head=None,
-                first_broken=seq,
-                message=message,
+                first_broken=fault.seq,
+                message=fault.message,
                 archived=checked,
             )
         checked += segment.count
     gone = [segment for segment in segments if segment.removed_at is not None]
     wanted = (expect or "").partition(":")[0].strip()
     is_archived = bool(gone) and wanted.isdecimal() and 0 < int(wanted) <= gone[-1].last
-    check = records.verify_ledger(expect=None if is_archived else expect)
+    check = store.verify_ledger(expect=None if is_archived else expect)
     return replace(check, archived=checked)
 
 
-def _gap(before: Segment | None, segment: Segment) -> str | None:
+def _gap(before: Segment | None, segment: Segment) -> ArchiveFault | None:
     first, previous = (1, "0" * 64) if before is None else (before.last + 1, before.head)
     if (segment.first, segment.previous) == (first, previous):
         return None
-    return f"{segment.file} does not follow: entry {first} should be its first"
+    message = f"{segment.file} does not follow: entry {first} should be its first"
+    return ArchiveFault(seq=first, message=message)

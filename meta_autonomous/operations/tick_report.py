@@ -87,6 +87,7 @@ class TickReport:
     settled: list[str] = field(default_factory=list)  # what became of earlier doubts
     auth_failures: dict[str, str] = field(default_factory=dict)
     penalties: dict[str, str] = field(default_factory=dict)
+    ledger_head: str | None = None  # SEQ:HASH after this tick's last entry
     dead_guards: tuple[str, ...] = ()  # that can't fire in auto mode, and nobody accepted
 
     @classmethod

@@ -163,9 +163,7 @@ def before(unit: Unit, since: datetime | None) -> tuple[int, str] | None:
     return floor if last is None else (last.seq, last.hash)
 
 
-def lines(
-    unit: Unit, *, after: tuple[int, str], until: int | None = None
-) -> list[LedgerLine]:
+def lines(unit: Unit, *, after: tuple[int, str], until: int | None = None) -> list[LedgerLine]:
     """A page of the entries that follow the given one, at most to `until`."""
     last, previous = after
     found = []

@@ -64,9 +64,7 @@ def months_before(unit: Unit, end: datetime) -> tuple[Month, ...]:
         last = _last_before(unit, ends)
         if last >= first:
             previous = entry_before(unit, first)[1]
-            found.append(
-                Month(month=f"{starts:%Y-%m}", first=first, last=last, previous=previous)
-            )
+            found.append(Month(month=f"{starts:%Y-%m}", first=first, last=last, previous=previous))
             first = last + 1
         starts = ends
     return tuple(found)
@@ -221,8 +219,12 @@ def _last_tick(unit: Unit) -> Any:
 def _left_out(unit: Unit, end: datetime) -> ColumnElement[bool]:
     """Traces of entities that no tick since has had."""
     table, kept = entity_traces, ticks.alias()
-    still = select(kept.c.tick_id).where(kept.c.platform == unit.platform, kept.c.started_at >= end)
-    return and_(table.c.last_tick_id.is_not(None), table.c.at < end, table.c.last_tick_id.not_in(still))
+    still = select(kept.c.tick_id).where(
+        kept.c.platform == unit.platform, kept.c.started_at >= end
+    )
+    return and_(
+        table.c.last_tick_id.is_not(None), table.c.at < end, table.c.last_tick_id.not_in(still)
+    )
 
 
 def _never_sent(end: datetime) -> ColumnElement[bool]:

@@ -524,7 +524,7 @@ class Database:
             seq, hash_ = ledger.head(unit)
             return f"{seq}:{hash_}"
 
-    # --- retention: `ports.Records` ---------------------------------------------------------------
+    # --- retention: `ports.Records` --------------------------------------------------------------
 
     def prune_lock(self) -> AbstractContextManager[bool]:
         return self._locked("prune", 0.0)
