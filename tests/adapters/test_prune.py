@@ -13,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 
 from meta_autonomous.adapters.database import Database
 from meta_autonomous.adapters.ledger_archive import ArchiveFolder
@@ -47,7 +48,7 @@ def aged_postgres(postgres_server: str) -> str:  # noqa: F811
 
 
 def _of(name: str, server: str) -> str:
-    return server.replace("/postgres?", f"/{name}?")
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
 
 
 @pytest.fixture
