@@ -176,6 +176,11 @@ class AdsPlatform(Protocol):
     def requests_made(self) -> int: ...
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of this run's answers, each once: an API version that ends."""
+        ...
+
+    @property
     def application_id(self) -> str | None:
         """Our app's id as the activity log names it; None when unknown."""
         ...
