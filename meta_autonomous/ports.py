@@ -27,7 +27,13 @@ from typing import Any, Final, Protocol
 
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
-from meta_autonomous.domain.action import Action, ActionStatus, ActionType, Outcome
+from meta_autonomous.domain.action import (
+    FIRST_STATUSES,
+    Action,
+    ActionStatus,
+    ActionType,
+    Outcome,
+)
 from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
 from meta_autonomous.domain.performance import Days
@@ -308,6 +314,10 @@ class NewAction:
     unchanged_id: int | None = None  # the pending suggestion that this is again
     created_by: str = WORKER
     undoes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in FIRST_STATUSES:
+            raise ValueError(f"no action begins as {self.status}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,11 @@
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from meta_autonomous.adapters.database import Database, ledger, ledger_proof
 from meta_autonomous.adapters.database.unit import Unit
@@ -37,8 +36,16 @@ def filled(url: str) -> Database:
     return database
 
 
+@contextmanager
+def taken_back(database: Database) -> Iterator[Unit]:
+    """A transaction of which nothing stays."""
+    with suppress(_Undone), database._writing() as unit:
+        yield unit
+        raise _Undone
+
+
 class _Undone(Exception):
-    """Takes a tampering back."""
+    pass
 
 
 class Tampering:
@@ -164,13 +171,10 @@ def tampered(database: Database, count: int, seed: int) -> Iterator[tuple[str, i
     kinds = list(Tampering(None, chance).kinds)  # type: ignore[arg-type]
     for number in range(count):
         kind = kinds[number % len(kinds)]
-        try:
-            with database._writing() as unit:
-                broken = Tampering(unit, chance).run(kind)
-                found = ledger_proof.verify(unit, expect=None)
-                raise _Undone
-        except _Undone:
-            yield kind, broken, found
+        with taken_back(database) as unit:
+            broken = Tampering(unit, chance).run(kind)
+            found = ledger_proof.verify(unit, expect=None)
+        yield kind, broken, found
 
 
 def each_is_found_and_named(database: Database, count: int, seed: int) -> None:
@@ -206,18 +210,15 @@ def test_a_tail_that_was_cut_with_its_head_is_found_by_what_was_noted_elsewhere(
     chance = random.Random(7)
     for _ in range(50):
         kept = chance.randint(0, ENTRIES - 1)
-        try:
-            with database._writing() as unit:
-                tampering = Tampering(unit, chance)
-                tampering.run("change")
-                tampering.sql("DELETE FROM ledger")
-                tampering.sql("DELETE FROM ledger_head")
-                again = [LedgerEvent(event="x", who="eve", at=NOON) for _ in range(kept)]
-                ledger.append(unit, *again)  # a shorter story, whole in itself
-                alone = ledger_proof.verify(unit, expect=None)
-                known = ledger_proof.verify(unit, expect=noted)
-                raise _Undone
-        except _Undone:
-            assert alone.ok
-            assert (known.ok, known.first_broken) == (False, kept + 1)
+        with taken_back(database) as unit:
+            tampering = Tampering(unit, chance)
+            tampering.run("change")
+            tampering.sql("DELETE FROM ledger")
+            tampering.sql("DELETE FROM ledger_head")
+            again = [LedgerEvent(event="x", who="eve", at=NOON) for _ in range(kept)]
+            ledger.append(unit, *again)  # a shorter story, whole in itself
+            alone = ledger_proof.verify(unit, expect=None)
+            known = ledger_proof.verify(unit, expect=noted)
+        assert alone.ok
+        assert (known.ok, known.first_broken) == (False, kept + 1)
     database.close()

@@ -262,8 +262,7 @@ def test_a_month_that_only_a_row_calls_sealed_is_found(aged: Database, tmp_path:
         "UPDATE ledger_segments SET last_seq = last_seq + 1 WHERE last_seq = {last}",
         "UPDATE ledger_segments SET head = sha256 WHERE last_seq = {last}",
         "UPDATE ledger_segments SET removed_at = NULL WHERE last_seq = {last}",
-        "INSERT INTO ledger SELECT platform, 5, at, event, body, hash FROM ledger"
-        " WHERE seq = {last} + 1",
+        "INSERT INTO ledger SELECT platform, 5, at, event, body, hash FROM ledger WHERE seq = {last}+1",
         "DELETE FROM ledger WHERE event = 'segment_sealed'",
     ],
 )
@@ -305,6 +304,52 @@ def test_any_change_of_an_archived_file_is_found_and_named(aged: Database, tmp_p
     assert (check.ok, check.first_broken) == (False, segment.first)
     path.write_bytes(whole)
     assert proven(aged, folder).ok
+
+
+def test_on_postgresql_the_service_can_only_add_and_another_role_prunes(
+    aged_postgres_url: str, tmp_path: Path
+) -> None:
+    """With the grants that the README gives."""
+    import psycopg
+
+    grants = {
+        "a_service": (
+            "SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public",
+            "USAGE ON ALL SEQUENCES IN SCHEMA public",
+        ),
+        "a_pruner": (
+            "SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public",
+            "USAGE ON ALL SEQUENCES IN SCHEMA public",
+        ),
+    }
+    with psycopg.connect(aged_postgres_url, autocommit=True) as owner:
+        for role, given in grants.items():
+            owner.execute(f"CREATE ROLE {role}")
+            for what in given:
+                owner.execute(f"GRANT {what} TO {role}")
+            owner.execute(f"REVOKE UPDATE ON ledger FROM {role}")
+        owner.execute("REVOKE INSERT, UPDATE ON ledger_segments FROM a_service")
+    try:
+        service, pruner = (
+            Database(f"{aged_postgres_url}&options=-crole%3D{role}", platform="meta")
+            for role in grants
+        )
+        service.append(LedgerEvent(event="system_stopped", who="ana", at=NOON))
+        for statement in ("DELETE FROM ledger", "UPDATE ledger SET body = ''", "TRUNCATE ledger"):
+            with pytest.raises(StoreUnavailable, match="permission denied"):  # noqa: SIM117
+                with service._writing() as unit:
+                    unit.connection.exec_driver_sql(statement)
+        with pytest.raises(StoreUnavailable, match="permission denied"):
+            pruned(service, tmp_path / "archive")
+        assert pruned(pruner, tmp_path / "archive").entries > 0
+        assert service.verify_ledger().ok
+    finally:
+        service.close()
+        pruner.close()
+        with psycopg.connect(aged_postgres_url, autocommit=True) as owner:
+            for role in grants:
+                owner.execute(f"DROP OWNED BY {role}")
+                owner.execute(f"DROP ROLE {role}")
 
 
 # --- rows ---------------------------------------------------------------------------------------

@@ -2,7 +2,6 @@
 history's filters, on both databases.
 """
 
-import os
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -14,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from meta_autonomous.__main__ import main
 from meta_autonomous.adapters.sandbox import Sandbox
 from tests.cli.conftest import process
 from tests.postgres import postgres_server  # noqa: F401

@@ -527,7 +527,8 @@ class Database:
     # --- retention: `ports.Records` --------------------------------------------------------------
 
     def prune_lock(self) -> AbstractContextManager[bool]:
-        return self._locked("prune", 0.0)
+        # PostgreSQL frees a lock shortly after its session has ended, not with it.
+        return self._locked("prune", 2.0)
 
     def segments(self) -> tuple[Segment, ...]:
         with self._reading() as unit:
