@@ -37,6 +37,7 @@ from meta_autonomous.domain.action import (
 from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
 from meta_autonomous.domain.performance import Days
+from meta_autonomous.domain.segment import Segment
 from meta_autonomous.domain.verdict import Verdict
 
 Json = Mapping[str, Any]
@@ -237,25 +238,6 @@ class LedgerCheck:
     message: str = ""
     starts_after: str | None = None  # "SEQ:HASH" of the last entry that was moved to the archive
     archived: int = 0  # entries that were checked there
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """Consecutive entries of the ledger, one month's, that may leave it for an archive file."""
-
-    platform: str
-    month: str  # 2026-03, UTC
-    first: int
-    last: int
-    previous: str  # hash of the entry before the first
-    head: str  # hash of the last
-    sha256: str  # of the archive file
-    file: str  # its name
-    removed_at: datetime | None = None  # None: its entries are in the ledger still
-
-    @property
-    def count(self) -> int:
-        return self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -612,71 +594,6 @@ class Store(Protocol):
     def account_lock(
         self, account_id: str, *, wait_seconds: float = 0.0
     ) -> AbstractContextManager[bool]: ...
-
-
-# --- retention ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Month:
-    """Entries of the ledger that are all older than the end of a month, and not sealed yet."""
-
-    month: str  # 2026-03, UTC
-    first: int
-    last: int
-    previous: str  # hash of the entry before the first
-
-
-class Records(Protocol):
-    """What retention needs of the database, beside `Store`. Every method is one transaction, with
-    its ledger entry in it."""
-
-    def latest_time(self) -> datetime | None: ...
-    def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck: ...
-    def prune_lock(self) -> AbstractContextManager[bool]:
-        """Yields whether this process is the only one that prunes."""
-        ...
-
-    def segments(self) -> tuple[Segment, ...]: ...
-    def months_before(self, end: datetime) -> tuple[Month, ...]:
-        """Whole months that ended by then and are not sealed, the oldest first."""
-        ...
-
-    def lines_between(self, first: int, last: int) -> Iterator[LedgerLine]: ...
-    def seal(self, segment: Segment, *, at: datetime, who: str) -> None: ...
-    def remove_sealed(self, segment: Segment, *, at: datetime, who: str) -> int:
-        """Delete the entries of a sealed segment; how many."""
-        ...
-
-    def count_stale(self, end: datetime) -> Mapping[str, int]:
-        """Rows by table that no check, replay or undo needs when nothing before `end` is asked
-        for any more."""
-        ...
-
-    def remove_stale(self, end: datetime, *, at: datetime, who: str) -> Mapping[str, int]: ...
-
-
-class LedgerArchive(Protocol):
-    """Where months of the ledger go: a file of JSON lines each, and a manifest beside it."""
-
-    @property
-    def location(self) -> str: ...
-
-    def write(self, month: Month, lines: Iterable[LedgerLine], *, platform: str) -> Segment:
-        """Whole and on disk when it returns; the same again changes nothing. Raises
-        RefusedByGuard when the lines are no chain, or the file exists with other content."""
-        ...
-
-    def check(self, segment: Segment, *, expect: str | None = None) -> "ArchiveFault | None":
-        """Whether the file still holds exactly what was sealed; `expect` may name an entry of it
-        as SEQ:HASH."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveFault:
-    seq: int  # the first entry that is not proven
-    message: str
 
 
 class Notifier(Protocol):

@@ -16,7 +16,8 @@ import msgspec
 
 from meta_autonomous.adapters.database.engine import expected_errors
 from meta_autonomous.adapters.database.ledger import chained
-from meta_autonomous.ports import ArchiveFault, LedgerLine, Month, RefusedByGuard, Segment
+from meta_autonomous.domain.segment import ArchiveFault, Month, Segment
+from meta_autonomous.ports import LedgerLine, RefusedByGuard
 
 _FORMAT: Final = "meta-auto ledger segment 1"
 _BLOCK: Final = 1 << 20
@@ -39,7 +40,7 @@ class _Written(NamedTuple):
 
 
 class ArchiveFolder:
-    """Implements `ports.LedgerArchive`. The folder is made when the first file is written."""
+    """Implements `operations.prune.Archive`. The folder is made when the first file is written."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

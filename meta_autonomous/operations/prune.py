@@ -6,26 +6,64 @@ Each step is whole or not at all, and each looks first at what an earlier run le
 that died anywhere is completed by the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
-from meta_autonomous.ports import (
-    ArchiveFault,
-    Busy,
-    LedgerArchive,
-    LedgerCheck,
-    Month,
-    Records,
-    RefusedByGuard,
-    Segment,
-    Store,
-)
+from meta_autonomous.domain.segment import ArchiveFault, Month, Segment
+from meta_autonomous.ports import Busy, LedgerCheck, LedgerLine, RefusedByGuard, Store
 
 #: What limits, cooldowns, undo and the estimator look at is younger.
 LEAST_DAYS: Final = 35
 USUAL_DAYS: Final = 365
+
+
+class Records(Protocol):
+    """What retention needs of the database, beside `Store`. Every method is one transaction, with
+    its ledger entry in it."""
+
+    def latest_time(self) -> datetime | None: ...
+    def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck: ...
+    def prune_lock(self) -> AbstractContextManager[bool]:
+        """Yields whether this process is the only one that prunes."""
+        ...
+
+    def segments(self) -> tuple[Segment, ...]: ...
+    def months_before(self, end: datetime) -> tuple[Month, ...]:
+        """Whole months that ended by then and are not sealed, the oldest first."""
+        ...
+
+    def lines_between(self, first: int, last: int) -> Iterator[LedgerLine]: ...
+    def seal(self, segment: Segment, *, at: datetime, who: str) -> None: ...
+    def remove_sealed(self, segment: Segment, *, at: datetime, who: str) -> int:
+        """Delete the entries of a sealed segment; how many."""
+        ...
+
+    def count_stale(self, end: datetime) -> Mapping[str, int]:
+        """Rows by table that no check, replay or undo needs when nothing before `end` is asked
+        for any more."""
+        ...
+
+    def remove_stale(self, end: datetime, *, at: datetime, who: str) -> Mapping[str, int]: ...
+
+
+class Archive(Protocol):
+    """Where months of the ledger go: a file of JSON lines each, and a manifest beside it."""
+
+    @property
+    def location(self) -> str: ...
+
+    def write(self, month: Month, lines: Iterable[LedgerLine], *, platform: str) -> Segment:
+        """Whole and on disk when it returns; the same again changes nothing. Raises
+        RefusedByGuard when the lines are no chain, or the file exists with other content."""
+        ...
+
+    def check(self, segment: Segment, *, expect: str | None = None) -> ArchiveFault | None:
+        """Whether the file still holds exactly what was sealed; `expect` may name an entry of it
+        as SEQ:HASH."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,16 +73,16 @@ class Pruned:
     end: datetime | None
     dry_run: bool
     rows: Mapping[str, int] = field(default_factory=dict)
-    months: tuple[Month | Segment, ...] = ()
+    months: tuple[Month, ...] = ()
 
     @property
     def entries(self) -> int:
-        return sum(month.last - month.first + 1 for month in self.months)
+        return sum(month.count for month in self.months)
 
 
 def prune(
     records: Records,
-    archive: LedgerArchive,
+    archive: Archive,
     *,
     platform: str,
     older_than: timedelta,
@@ -64,7 +102,7 @@ def prune(
         now = min(now, latest)
         end = now - older_than
         _require_whole(records.verify_ledger())
-        months: tuple[Month | Segment, ...] = (*_left_over(records), *records.months_before(end))
+        months: tuple[Month, ...] = (*_left_over(records), *records.months_before(end))
         if dry_run:
             return Pruned(end=end, dry_run=True, rows=records.count_stale(end), months=months)
         moved = tuple(
@@ -89,8 +127,8 @@ def _left_over(records: Records) -> tuple[Segment, ...]:
 
 def _move(
     records: Records,
-    archive: LedgerArchive,
-    month: Month | Segment,
+    archive: Archive,
+    month: Month,
     *,
     platform: str,
     at: datetime,
@@ -124,9 +162,7 @@ def _require_the_same(written: Segment, sealed: Segment) -> None:
 # --- proving both together ----------------------------------------------------------------------
 
 
-def verify_with_archive(
-    store: Store, archive: LedgerArchive, *, expect: str | None
-) -> LedgerCheck:
+def verify_with_archive(store: Store, archive: Archive, *, expect: str | None) -> LedgerCheck:
     """The archived months, that each follows the one before it, and the ledger after them."""
     segments = store.segments()
     checked = 0

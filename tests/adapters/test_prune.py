@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import make_url
 
 from meta_autonomous.adapters.database import Database
+from meta_autonomous.adapters.database.tables import metadata
 from meta_autonomous.adapters.ledger_archive import ArchiveFolder
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.prune import verify_with_archive
@@ -193,6 +194,17 @@ def test_nothing_is_archived_over_another_systems_files(aged: Database, tmp_path
     assert aged.verify_ledger().ok
     assert [one.month for one in aged.segments()] == ["2025-09"]
     assert [one.name for one in folder.iterdir() if one.name.startswith(".")] == []
+
+
+def test_a_folder_that_can_not_be_written_is_one_line_and_changes_nothing(
+    aged: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    before = aged.ledger_head()
+    with pytest.raises(StoreUnavailable) as caught:
+        pruned(aged, tmp_path / "file" / "archive")
+    assert caught.value.remedy
+    assert aged.ledger_head() == before
 
 
 def test_one_process_prunes_at_a_time(aged: Database, tmp_path: Path) -> None:
@@ -397,6 +409,14 @@ def test_old_rows_go_and_what_anything_still_asks_for_stays(
     assert counted(aged, "insights_seen", "day < '2025-12-03'") == 0
     assert counted(aged, "optimization_actions", "status = 'blocked'") > 0
     assert counted(aged, "optimization_actions", "status = 'executed'") == 37
+
+
+def test_of_every_table_it_is_decided_whether_it_is_kept(aged: Database) -> None:
+    kept = {
+        "accounts", "attempts", "creative_approvals", "policies", "runtime_switches",
+        "ledger", "ledger_head", "ledger_segments",
+    }  # fmt: skip
+    assert set(aged.count_stale(END)) | kept == set(metadata.tables)
 
 
 def test_the_last_tick_stays_however_long_ago_it_was(aged: Database, tmp_path: Path) -> None:

@@ -30,7 +30,8 @@ from meta_autonomous.adapters.database.tables import (
 from meta_autonomous.adapters.database.tables import ledger as entries
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import ActionStatus
-from meta_autonomous.ports import LedgerEvent, Month, Segment, StoreUnavailable
+from meta_autonomous.domain.segment import Month, Segment
+from meta_autonomous.ports import LedgerEvent, StoreUnavailable
 
 #: How far back a tick looks: 35 days of restatements, 30 of attempts, 28 of insights; and a day's
 #: difference of time zones.
@@ -49,8 +50,8 @@ _NEVER_SENT: Final = (
 
 
 def months_before(unit: Unit, end: datetime) -> tuple[Month, ...]:
-    """See `ports.Records.months_before`. A month ends before the first entry that is not older
-    than its end: a clock that went back a little leaves no hole in the numbers."""
+    """See `operations.prune.Records`. A month ends before the first entry that is not older than
+    its end: a clock that went back a little leaves no hole in the numbers."""
     sealed = segments.known(unit)
     first = sealed[-1].last + 1 if sealed else 1
     oldest = unit.connection.execute(

@@ -11,7 +11,7 @@ from sqlalchemy import insert, select
 
 from meta_autonomous.adapters.database.tables import ledger_segments
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import Segment
+from meta_autonomous.domain.segment import Segment
 
 #: The hash before the first entry.
 GENESIS: Final = "0" * 64

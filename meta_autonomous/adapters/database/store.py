@@ -43,6 +43,7 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
 from meta_autonomous.domain.performance import Days
+from meta_autonomous.domain.segment import Month, Segment
 from meta_autonomous.ports import (
     WORKER,
     AccountRecord,
@@ -55,10 +56,8 @@ from meta_autonomous.ports import (
     LedgerEntry,
     LedgerEvent,
     LedgerLine,
-    Month,
     NewAction,
     Runtime,
-    Segment,
     StoreUnavailable,
     TestedPolicy,
     Trace,
@@ -524,7 +523,7 @@ class Database:
             seq, hash_ = ledger.head(unit)
             return f"{seq}:{hash_}"
 
-    # --- retention: `ports.Records` --------------------------------------------------------------
+    # --- retention: `operations.prune.Records` ------------------------------------------------------
 
     def prune_lock(self) -> AbstractContextManager[bool]:
         # PostgreSQL frees a lock shortly after its session has ended, not with it.
