@@ -27,10 +27,17 @@ from typing import Any, Final, Protocol
 
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
-from meta_autonomous.domain.action import Action, ActionStatus, ActionType, Outcome
+from meta_autonomous.domain.action import (
+    FIRST_STATUSES,
+    Action,
+    ActionStatus,
+    ActionType,
+    Outcome,
+)
 from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
 from meta_autonomous.domain.performance import Days
+from meta_autonomous.domain.segment import Segment
 from meta_autonomous.domain.verdict import Verdict
 
 Json = Mapping[str, Any]
@@ -176,6 +183,11 @@ class AdsPlatform(Protocol):
     def requests_made(self) -> int: ...
 
     @property
+    def warnings(self) -> tuple[str, ...]:
+        """What a person should know of this run's answers, each once: an API version that ends."""
+        ...
+
+    @property
     def application_id(self) -> str | None:
         """Our app's id as the activity log names it; None when unknown."""
         ...
@@ -224,6 +236,8 @@ class LedgerCheck:
     head: str | None  # "SEQ:HASH"
     first_broken: int | None
     message: str = ""
+    starts_after: str | None = None  # "SEQ:HASH" of the last entry that was moved to the archive
+    archived: int = 0  # entries that were checked there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,6 +296,10 @@ class NewAction:
     unchanged_id: int | None = None  # the pending suggestion that this is again
     created_by: str = WORKER
     undoes: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status not in FIRST_STATUSES:
+            raise ValueError(f"no action begins as {self.status}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -565,6 +583,13 @@ class Store(Protocol):
         ...
 
     def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck: ...
+    def ledger_head(self) -> str:
+        """Of the last entry: SEQ:HASH, to be noted elsewhere."""
+        ...
+
+    def segments(self) -> tuple[Segment, ...]:
+        """Months of the ledger that were sealed, the oldest first."""
+        ...
 
     # locks: released by death, never by a clock
     def account_lock(

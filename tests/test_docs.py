@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from meta_autonomous.config.showing import shown
 from meta_autonomous.decision.policy_engine import POLICY_RULES
 from meta_autonomous.decision.rules import Rule
 from meta_autonomous.decision.safety import SAFETY_RULES
-from meta_autonomous.domain.action import ActionType, Route
+from meta_autonomous.domain.action import FIRST_STATUSES, STATUS_TRANSITIONS, ActionType, Route
+from meta_autonomous.domain.intent import FIRST_STATE, TRANSITIONS
 from meta_autonomous.render import policies
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
 from tests.cli.test_roles import ADMIN, ADMIN_LATER, AT_TERMINAL, MANAGER, TICK, WATCH
@@ -160,7 +161,42 @@ def _first_tick() -> str:
     return re.sub(r"Tick (\d{8}T\d{6})-\w+", r"Tick \1-5f0c1a2b", "\n".join(lines))
 
 
+def states_diagrams() -> str:
+    """The tables of legal moves as pictures."""
+    actions = _diagram(
+        FIRST_STATUSES,
+        [(before, after, "") for before, moves in STATUS_TRANSITIONS.items() for after in moves],
+    )
+    attempts = _diagram(
+        {FIRST_STATE},
+        [
+            (before, after, event.replace("_", " "))
+            for before, moves in TRANSITIONS.items()
+            for event, after in moves.items()
+        ],
+    )
+    return (
+        f"An action (`status` of `optimization_actions`):\n\n{actions}\n\n"
+        f"Each request to Meta (`state` of `attempts`):\n\n{attempts}"
+    )
+
+
+def _diagram(first: Collection[str], moves: Sequence[tuple[str, str, str]]) -> str:
+    """Moves (from, to, because) as Mermaid; several between the same two are one arrow."""
+    labels: dict[tuple[str, str], list[str]] = {}
+    for before, after, because in moves:
+        labels.setdefault((str(before), str(after)), []).append(because)
+    lines = [f"    [*] --> {state}" for state in sorted(first)]
+    for (before, after), because in sorted(labels.items()):
+        said = f": {', '.join(because)}" if any(because) else ""
+        lines.append(f"    {before} --> {after}{said}")
+    ends = {after for _, after in labels} - {before for before, _ in labels}
+    lines += [f"    {state} --> [*]" for state in sorted(ends)]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
+
+
 GENERATED = {
+    "states": states_diagrams,
     "commands": commands_table,
     "configuration": configuration_table,
     "rules": rules_table,
@@ -188,7 +224,7 @@ def _part(name: str) -> str:
 # --- what must hold -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["commands", "configuration", "rules"])
+@pytest.mark.parametrize("name", ["commands", "configuration", "rules", "states"])
 def test_the_readmes_tables_are_todays(name):
     """Mend it with: python -m tests.test_docs"""
     assert _part(name) == GENERATED[name]()

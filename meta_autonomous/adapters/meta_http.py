@@ -96,6 +96,8 @@ class GraphHttp:
     connections: int = 4
     body_limit: int = BODY_LIMIT
     _pool: httpx2.AsyncHTTPTransport | None = field(default=None, init=False, repr=False)
+    _retired: httpx2.AsyncHTTPTransport | None = field(default=None, init=False, repr=False)
+    _says_too_much: bool = field(default=False, init=False, repr=False)
     _tls: ssl.SSLContext | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -118,13 +120,17 @@ class GraphHttp:
 
     async def get(self, path: str, params: Mapping[str, str], *, seconds: float) -> HttpAnswer:
         """Raises NoAnswer."""
+        if self._says_too_much and self._retired is None:
+            # From now on a connection for each read; those under way end on theirs.
+            self._pool, self._retired = None, self._pool
         if self._pool is None:
-            self._pool = self._transport(self.connections)
+            kept = 0 if self._says_too_much else self.connections
+            self._pool = self._transport(self.connections, kept=kept)
         return await self._exchange(self._pool, self._request("GET", path, params), seconds)
 
     async def post(self, path: str, form: Mapping[str, str], *, seconds: float) -> HttpAnswer:
         """Send once, on a connection of its own. Raises NoAnswer."""
-        transport = self._transport(1)
+        transport = self._transport(1, kept=0)
         try:
             return await self._exchange(transport, self._request("POST", path, form), seconds)
         finally:
@@ -140,16 +146,18 @@ class GraphHttp:
         return _TOKEN_LIKE.sub(HIDDEN, text)
 
     async def aclose(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            await pool.aclose()
+        pools = (self._pool, self._retired)
+        self._pool = self._retired = None
+        for pool in pools:
+            if pool is not None:
+                await pool.aclose()
 
     def _proof(self) -> str | None:
         if not self.app_secret:
             return None
         return hmac.new(self.app_secret.encode(), self.token.encode(), hashlib.sha256).hexdigest()
 
-    def _transport(self, connections: int) -> httpx2.AsyncHTTPTransport:
+    def _transport(self, connections: int, *, kept: int) -> httpx2.AsyncHTTPTransport:
         if self._tls is None:
             is_plain = self.base_url.startswith("http:")
             self._tls = (
@@ -157,7 +165,7 @@ class GraphHttp:
                 if is_plain
                 else httpx2.create_ssl_context(trust_env=False)
             )
-        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=connections)
+        limits = httpx2.Limits(max_connections=connections, max_keepalive_connections=kept)
         return httpx2.AsyncHTTPTransport(
             verify=self._tls, trust_env=False, http2=False, limits=limits, retries=0
         )
@@ -213,7 +221,18 @@ class GraphHttp:
                 if len(body) > self.body_limit:
                     message = f"the answer is larger than {self.body_limit} bytes"
                     raise NoAnswer(Loss.TOO_LARGE, message, was_sent=True)
+        self._says_too_much |= _is_followed(response)
         return HttpAnswer(response.status_code, response.headers, bytes(body))
+
+
+def _is_followed(response: httpx2.Response) -> bool:
+    """Whether something that nobody asked for came behind the answer. The transport keeps it, and
+    would take it for the answer to the connection's next request. It offers no way to ask; so
+    this looks inside, and what can't be seen counts as there."""
+    inside: object = response.stream
+    for name in ("_httpcore_stream", "_stream", "_connection", "_h11_state", "trailing_data"):
+        inside = getattr(inside, name, None)
+    return not isinstance(inside, tuple) or inside[0] != b""
 
 
 def _lost(error: Exception) -> NoAnswer:

@@ -1,8 +1,9 @@
 """JSON as strictly as money needs it.
 
-Two readers share this door. List pages go through msgspec, which skips what nobody asked for;
-whatever precedes or answers a write goes through `strict_json`, which refuses what two parsers
-could understand differently: duplicate keys, NaN, numbers beyond a double.
+Two readers share this door. List pages go through msgspec, which skips what nobody asked for, and
+`refuse_repeated_keys`, which it would overlook; whatever precedes or answers a write goes through
+`strict_json`, which refuses all that two parsers could understand differently: duplicate keys,
+NaN, numbers beyond a double.
 """
 
 import json
@@ -11,6 +12,8 @@ import re
 from decimal import Decimal
 from typing import Final, NoReturn
 
+import msgspec
+
 #: A pair of surrogates, a lone one (captured), or any other escape, so that ``\\ud800`` after an
 #: escaped backslash stays what it is.
 _ESCAPE: Final = re.compile(
@@ -18,6 +21,13 @@ _ESCAPE: Final = re.compile(
     rb"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
 )
+
+
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+_AFTER_KEY: Final = b'":'
+#: Other spellings of what is counted, which would make the count wrong.
+_SPELLINGS: Final = (b'" :', b"\\u0022", b"\\u003")
 
 
 class NotJson(ValueError):
@@ -48,6 +58,31 @@ def strict_json(body: bytes) -> object:
     except ValueError as error:
         reason = getattr(error, "msg", None) or type(error).__name__
         raise NotJson(f"not JSON ({reason})") from None
+
+
+def refuse_repeated_keys(body: bytes) -> None:
+    """Raise NotJson for an object that has a key twice: each parser takes another of the two.
+
+    Written again, such an object has fewer keys. They are counted, which takes a tenth of a
+    millisecond per hundred rows; only a body whose count is no proof is read key by key.
+    """
+    try:
+        again = _encode(_decode(body))
+    except (msgspec.DecodeError, RecursionError):
+        again = b""
+    is_plain = not any(spelling in body for spelling in _SPELLINGS)
+    if is_plain and again.count(_AFTER_KEY) == body.count(_AFTER_KEY):
+        return
+    try:
+        json.loads(
+            mend(body), object_pairs_hook=_without_duplicates, parse_float=str, parse_int=str
+        )
+    except NotJson:
+        raise
+    except RecursionError:
+        raise NotJson("nested too deeply") from None
+    except ValueError:
+        raise NotJson("not JSON") from None
 
 
 def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -37,7 +37,7 @@ from meta_autonomous.adapters.meta_errors import (
     trouble,
 )
 from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, Loss, NoAnswer
-from meta_autonomous.adapters.meta_json import NotJson, mend
+from meta_autonomous.adapters.meta_json import NotJson, mend, refuse_repeated_keys
 from meta_autonomous.adapters.meta_pace import Pace
 from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Penalised, Throttled, Unreachable
@@ -361,11 +361,13 @@ _decode_rows: Final = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
 def _decoded(body: bytes, decode: Decode[T]) -> T:
     try:
-        return decode(body)
+        value = decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = mend(body)
         if mended == body:
             raise
-        return decode(mended)
+        value, body = decode(mended), mended
+    refuse_repeated_keys(body)
+    return value

@@ -1,6 +1,7 @@
 """`ledger`: the audit trail."""
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -61,16 +62,30 @@ def verify(
             "--expect", metavar="SEQ:HASH", help="An entry that you wrote down: it must be there."
         ),
     ] = None,
+    archive: Annotated[
+        Path | None,
+        typer.Option(
+            "--archive", metavar="DIR", help="Prove the months that `db prune` moved there, too."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Prove that nothing was changed later.
 
-    Names the first broken entry, if there is one (exit 3).
+    Names the first broken entry, if there is one (exit 3). After `db prune` it begins where the
+    archived months end, and says so.
     """
     session = Session.of(context, as_json=as_json)
     with session.records(Role.MANAGER) as (store, loaded, _):
         platform = loaded.system().platform
-        check = store.verify_ledger(expect=expect)
+        if archive is None:
+            check = store.verify_ledger(expect=expect)
+        else:
+            from meta_autonomous.adapters.ledger_archive import ArchiveFolder
+            from meta_autonomous.operations.prune import verify_with_archive
+
+            folder = ArchiveFolder(archive.expanduser().absolute())
+            check = verify_with_archive(store, folder, expect=expect)
     from meta_autonomous.render import ledger as render
 
     return session.present(

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import AsJson, Role, Session
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
 
 _FX_PREFIX: Final = "meta_auto_fx_"
+_MOST_DAYS: Final = 36_525
 
 db_app = group("The database.")
 
@@ -71,6 +72,67 @@ def backup(
         "platform": platform,
     }
     return session.present(shaped, lambda: backed_up_document(shaped))
+
+
+@db_app.command()
+def prune(
+    context: typer.Context,
+    *,
+    older_than: Annotated[
+        int | None,
+        typer.Option("--older-than", metavar="DAYS", help="What to keep: 365 days, at least 35."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")
+    ] = False,
+    archive: Annotated[
+        Path | None,
+        typer.Option("--archive", metavar="DIR", help="Where months of the ledger go."),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Remove what is old, archive old months of the ledger.
+
+    Whole months of the audit trail are written to files (in the folder `archive` of the state
+    folder, unless --archive names another), sealed by an entry, and only then removed; `ledger
+    verify --archive` proves that they still link up. What was executed stays, and can be undone.
+    """
+    session = Session.of(context, as_json=as_json)
+    loaded = session.settings()
+    actor = session.permit(loaded, Role.ADMIN)
+    from datetime import timedelta
+
+    from meta_autonomous.adapters.database import Database
+    from meta_autonomous.adapters.ledger_archive import ArchiveFolder
+    from meta_autonomous.operations import prune as retention
+    from meta_autonomous.render.setup import pruned_document, pruned_json
+
+    days = retention.USUAL_DAYS if older_than is None else older_than
+    if not retention.LEAST_DAYS <= days <= _MOST_DAYS:
+        raise WrongUsage(
+            f"--older-than {days}: limits, cooldowns and undo look back further."
+            if days < retention.LEAST_DAYS
+            else f"--older-than {days} is more than a century.",
+            remedy=f"Keep at least {retention.LEAST_DAYS} days.",
+        )
+    folder = (archive or loaded.state_dir / "archive").expanduser().absolute()
+    platform = loaded.system().platform
+    database = Database(loaded.database_url, platform=platform)
+    try:
+        database.check()
+        pruned = retention.prune(
+            database,
+            ArchiveFolder(folder),
+            platform=platform,
+            older_than=timedelta(days=days),
+            now=reading_time(loaded),
+            who=actor.name,
+            dry_run=dry_run,
+        )
+    finally:
+        database.close()
+    shaped = pruned_json(pruned, days=days, archive=str(folder), platform=platform)
+    return session.present(shaped, lambda: pruned_document(shaped))
 
 
 def init(

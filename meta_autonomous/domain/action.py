@@ -63,6 +63,17 @@ class ActionStatus(StrEnum):
     UNDONE = "undone"
 
 
+#: In which an action can come to be: for a person, for the program itself (or a person's undo),
+#: or held back by a rule.
+FIRST_STATUSES: Final = frozenset(
+    {
+        ActionStatus.SUGGESTED,
+        ActionStatus.APPROVED,
+        ActionStatus.BLOCKED,
+        ActionStatus.DEFERRED,
+    }
+)
+
 #: Legal next statuses. What is absent is impossible. (`undone` is the status of the original
 #: action once its undo, an action of its own, was executed.)
 STATUS_TRANSITIONS: Final[Mapping[ActionStatus, frozenset[ActionStatus]]] = {

@@ -82,6 +82,9 @@ TRANSITIONS: Final[Mapping[AttemptState, Mapping[AttemptEvent, AttemptState]]] =
     AttemptState.RESOLVED_NOT_APPLIED: {},
 }
 
+#: In which every attempt comes to be: the record that is committed before anything is sent.
+FIRST_STATE: Final = AttemptState.DISPATCHING
+
 #: States in which the outcome is open: the entity gets no other write, its money counts as spent.
 OPEN_STATES: Final = frozenset(
     {

@@ -6,6 +6,7 @@ A dry run is the same read and the same decisions, and stops before the first th
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -40,6 +41,8 @@ from meta_autonomous.ports import (
 #: Shares of the interval after which no account is read any more, and no write begun.
 _READ_SHARE = 0.5
 _WRITE_SHARE = 0.6
+
+logger = logging.getLogger("meta_auto.tick")
 
 StopRequested = Callable[[], bool]
 T = TypeVar("T")
@@ -307,7 +310,10 @@ def _cap_for(world: World, decision: Decision, report: TickReport) -> Decimal:
 
 
 async def _finish(world: World, report: TickReport, now: datetime) -> None:
-    """Alerts, the record of the tick, and one digest to people: in that order."""
+    """Alerts, the record of the tick, and one digest to people: in that order. Log and digest
+    take the ledger's head to where whoever may rewrite the ledger can't."""
     review_alerts(world, report, now=now)
     world.store.finish_tick(report.tick_id, at=now, report=report.to_json())
+    report.ledger_head = world.store.ledger_head()
+    logger.info("tick=%s ledger_head=%s", report.tick_id, report.ledger_head)
     await send_digest(world, report)

@@ -29,6 +29,8 @@ async def send_digest(world: World, report: TickReport) -> bool:
         )
     if any(handled.outcome is Outcome.QUEUED for _, _, handled in news):
         lines += ["", "Approve with: meta-auto suggestions approve ID"]
+    if report.ledger_head is not None:
+        lines += ["", f"Ledger: {report.ledger_head}"]
     urgent = bool(report.new_alerts) or any(decision.is_urgent for decision, _, _ in news)
     return await world.notifier.send(
         subject=f"{where}meta-auto: {len(news)} news, {len(report.new_alerts)} alerts",

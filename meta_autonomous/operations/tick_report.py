@@ -87,6 +87,8 @@ class TickReport:
     settled: list[str] = field(default_factory=list)  # what became of earlier doubts
     auth_failures: dict[str, str] = field(default_factory=dict)
     penalties: dict[str, str] = field(default_factory=dict)
+    warnings: Callable[[], tuple[str, ...]] = tuple  # of the platform; they stop nothing
+    ledger_head: str | None = None  # SEQ:HASH after this tick's last entry
     dead_guards: tuple[str, ...] = ()  # that can't fire in auto mode, and nobody accepted
 
     @classmethod
@@ -105,6 +107,7 @@ class TickReport:
             monotonic=monotonic,
             began=monotonic(),
             requests=world.platform.requests_made,
+            warnings=lambda: world.platform.warnings,
         )
 
     @property
@@ -246,6 +249,7 @@ class TickReport:
                 for alert in self.alerts
             ],
             "errors": list(self.errors),
+            "warnings": list(self.warnings()),
             "settled": list(self.settled),
             "actions": [
                 decision_shape(

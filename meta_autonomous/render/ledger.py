@@ -54,6 +54,8 @@ def check_json(check: LedgerCheck, *, platform: str) -> dict[str, Any]:
         "head": check.head,
         "first_broken": check.first_broken,
         "message": check.message,
+        "starts_after": check.starts_after,
+        "archived": check.archived,
         "platform": platform,
     }
 
@@ -91,6 +93,7 @@ def check_document(check: LedgerCheck, *, platform: str) -> Document:
             Span("Whole. ", Tone.GOOD),
             f"{counted(check.entries, 'entry', 'entries')} checked, nothing was changed after "
             "the fact.",
+            _earlier(check),
         )
         advice = (
             f"Head: {check.head or 'none yet'}. Write it down elsewhere: given to --expect later, "
@@ -98,8 +101,23 @@ def check_document(check: LedgerCheck, *, platform: str) -> Document:
         )
     else:
         verdict = line(Span("Broken. ", Tone.BAD), visible_sentence(check.message))
-        advice = f"First broken entry: {check.first_broken}"
+        named = "none can be named" if check.first_broken is None else str(check.first_broken)
+        advice = f"First broken entry: {named}"
     return Document.of(banner(platform), line(), verdict, line(Span(advice, Tone.QUIET)))
+
+
+def _earlier(check: LedgerCheck) -> str:
+    """Where it began, when earlier months are archived."""
+    if check.archived:
+        archived = counted(check.archived, "entry", "entries")
+        return f" Before them {archived} in the archive, which link up with these."
+    if check.starts_after is None:
+        return ""
+    last = check.starts_after.partition(":")[0]
+    return (
+        f" It begins after entry {last}: those before are sealed and archived, and --archive DIR "
+        "proves them too."
+    )
 
 
 # --- for elsewhere ------------------------------------------------------------------------------

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from meta_autonomous.operations.prune import Pruned
 from meta_autonomous.render.banner import SANDBOX, banner
-from meta_autonomous.render.document import Document, Pairs, Span, Tone, line
+from meta_autonomous.render.document import Column, Document, Line, Pairs, Span, Table, Tone, line
+from meta_autonomous.render.shape import time_text
+from meta_autonomous.render.text import counted
 
 Json = Mapping[str, Any]
 
@@ -40,4 +43,44 @@ def backed_up_document(made: Json) -> Document:
     return Document.of(
         banner(made["platform"]),
         line(f"The database {made['database']} is copied to ", Span(made["backup"], Tone.STRONG)),
+    )
+
+
+def pruned_json(pruned: Pruned, *, days: int, archive: str, platform: str) -> dict[str, Any]:
+    return {
+        "dry_run": pruned.dry_run,
+        "older_than_days": days,
+        "before": time_text(pruned.end),
+        "rows": dict(pruned.rows),
+        "ledger_entries": pruned.entries,
+        "months": [
+            {"month": month.month, "first": month.first, "last": month.last}
+            for month in pruned.months
+        ],
+        "archive": archive,
+        "platform": platform,
+    }
+
+
+def pruned_document(pruned: Json) -> Document:
+    would = "would be " if pruned["dry_run"] else ""
+    rows = tuple((name, str(count)) for name, count in pruned["rows"].items() if count)
+    months = pruned["months"]
+    entries = counted(pruned["ledger_entries"], "entry", "entries")
+    moved = (
+        f"{entries} of the ledger, {months[0]['month']} to {months[-1]['month']}, {would}moved "
+        f"to {pruned['archive']}"
+        if months
+        else "No whole month of the ledger is older."
+    )
+    return Document.of(
+        banner(pruned["platform"]),
+        line(f"Kept: the last {pruned['older_than_days']} days."),
+        line(moved),
+        Line(),
+        Table(
+            (Column("table"), Column(f"rows {would}removed", is_number=True)),
+            rows,
+            empty="No other rows are older.",
+        ),
     )

@@ -82,6 +82,8 @@ def _blocks(report: Json) -> Iterator[Block]:
         yield from _account(account)
     for error in report["errors"]:
         yield line(Span("Error: ", Tone.BAD), said(error))
+    for warning in report.get("warnings", ()):
+        yield line(Span("Warning: ", Tone.WARN), visible_sentence(warning))
     if report["actions_queued"] and not report["dry_run"]:
         yield line(Span("Next: meta-auto suggestions list", Tone.QUIET))
 

@@ -153,11 +153,27 @@ def flood(size: int) -> Deed:
 # --- the server ---------------------------------------------------------------------------------
 
 
+class _Dated:
+    """A writer that tells the time of now, where an answer was written with NOON."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._writer, name)
+
+    def write(self, raw: bytes) -> None:
+        dates = (format_datetime(at, usegmt=True).encode() for at in (NOON, datetime.now(UTC)))
+        self._writer.write(raw.replace(*dates))
+
+
 @dataclass
 class FaultServer:
-    """Works a script; everything that was asked is on record."""
+    """Works a script; everything that was asked is on record. `is_dated`: its clock goes, for a
+    client that compares it with its own."""
 
     script: Script
+    is_dated: bool = False
     asked: list[Asked] = field(default_factory=list)
     connections: int = 0
     base_url: str = ""
@@ -193,7 +209,7 @@ class FaultServer:
                 if asked is None:
                     break
                 self.asked.append(asked)
-                await self.script(asked)(asked, writer)
+                await self.script(asked)(asked, _Dated(writer) if self.is_dated else writer)
         except (OSError, asyncio.IncompleteReadError):
             pass  # the client has gone
         finally:

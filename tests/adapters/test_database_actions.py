@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from meta_autonomous.adapters.database import Database
-from meta_autonomous.domain.action import ActionStatus, Route
+from meta_autonomous.domain.action import (
+    FIRST_STATUSES,
+    STATUS_TRANSITIONS,
+    ActionStatus,
+    Route,
+)
 from meta_autonomous.domain.verdict import Effect
 from meta_autonomous.ports import WORKER, ActionRecord, NotFound
 from tests.adapters.database_scene import (
@@ -315,13 +320,21 @@ def test_a_move_happens_once(tmp_path: Path) -> None:
     assert (event.before, event.after) == ({"action": "suggested"}, {"action": "approved"})
 
 
-def test_an_impossible_move_is_a_bug(tmp_path: Path) -> None:
+def test_a_move_that_is_not_in_the_table_is_a_bug(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     (action_id,) = record(database, suggested())
-    with pytest.raises(ValueError, match="no action goes"):
-        database.move(
-            action_id, expected=[S.SUGGESTED], to=S.EXECUTED, at=NOON, who="x", event=None
-        )
+    illegal = [(before, to) for before in S for to in S if to not in STATUS_TRANSITIONS[before]]
+    assert len(illegal) > 100
+    for before, to in illegal:
+        with pytest.raises(ValueError, match=f"no action goes from {before} to {to}"):
+            database.move(action_id, expected=[before], to=to, at=NOON, who="x", event=None)
+    assert database.action(action_id).status is S.SUGGESTED
+
+
+def test_an_action_begins_waiting_granted_or_held_back() -> None:
+    for status in set(S) - FIRST_STATUSES:
+        with pytest.raises(ValueError, match=f"no action begins as {status}"):
+            replace(suggested(), status=status)
 
 
 def test_a_move_of_nothing_is_no_move(tmp_path: Path) -> None:

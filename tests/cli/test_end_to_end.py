@@ -20,7 +20,7 @@ TICK_KEYS = {
     "actions_policy_blocked", "actions_safety_blocked", "actions_queued", "actions_executed",
     "actions_failed", "errors",
     "tick_id", "mode", "platform", "dry_run", "requests", "actions_deferred", "actions_unchanged",
-    "actions_in_doubt", "accounts", "alerts", "actions",
+    "actions_in_doubt", "accounts", "alerts", "actions", "warnings",
 }  # fmt: skip
 ACTION_KEYS = {
     "id", "type", "level", "entity_id", "entity_name", "campaign_id", "account_id",

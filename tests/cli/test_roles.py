@@ -38,6 +38,7 @@ ADMIN = [
 #: Where there is something on record to do it to.
 ADMIN_LATER = [
     ["db", "backup", "copy.sqlite3"],
+    ["db", "prune", "--dry-run"],
     ["actions", "resolve", "1", "--applied", "--reason", "seen in Ads Manager"],
 ]
 TICK = [["tick"], ["tick", "--dry-run"]]

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from meta_autonomous.domain.action import (
+    FIRST_STATUSES,
     STATUS_TRANSITIONS,
     Action,
     ActionStatus,
@@ -115,3 +116,10 @@ def test_nothing_is_executed_that_was_not_begun_and_nothing_begun_is_suggested_a
     }
     assert before_executing == {ActionStatus.APPROVED}
     assert ActionStatus.SUGGESTED not in STATUS_TRANSITIONS[ActionStatus.EXECUTING]
+
+
+def test_every_status_can_be_reached_from_those_that_an_action_begins_with():
+    reached = set(FIRST_STATUSES)
+    for _ in ActionStatus:
+        reached |= {after for status in reached for after in STATUS_TRANSITIONS[status]}
+    assert reached == set(ActionStatus)

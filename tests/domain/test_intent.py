@@ -3,6 +3,7 @@
 import pytest
 
 from meta_autonomous.domain.intent import (
+    FIRST_STATE,
     OPEN_STATES,
     TRANSITIONS,
     AttemptEvent,
@@ -54,6 +55,23 @@ def test_what_needs_a_person_is_moved_by_a_person_only():
     }
 
 
-def test_an_event_that_stands_in_no_row_is_a_bug():
-    with pytest.raises(IllegalTransition, match="answered_yes can't happen"):
-        next_state(AttemptState.CONFIRMED, AttemptEvent.ANSWERED_YES)
+@pytest.mark.parametrize(
+    ("state", "event"),
+    [
+        (state, event)
+        for state in AttemptState
+        for event in AttemptEvent
+        if event not in TRANSITIONS[state]
+    ],
+)
+def test_an_event_that_stands_in_no_row_is_a_bug(state, event):
+    with pytest.raises(IllegalTransition, match=f"{event} can't happen to an attempt"):
+        next_state(state, event)
+
+
+def test_every_state_can_be_reached_and_every_event_is_of_use():
+    reached = {FIRST_STATE}
+    for _ in AttemptState:
+        reached |= {after for state in reached for after in TRANSITIONS[state].values()}
+    assert reached == set(AttemptState)
+    assert {event for moves in TRANSITIONS.values() for event in moves} == set(AttemptEvent)

@@ -60,6 +60,7 @@ class FakePlatform:
     """`clock` is what its Date headers say. Everything that reaches it is on record."""
 
     name = "sandbox"
+    warnings: tuple[str, ...] = ()
 
     def __init__(
         self,

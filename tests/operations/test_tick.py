@@ -1,5 +1,6 @@
 """One full cycle against the served sandbox and a real database (contract section 4)."""
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -127,6 +128,18 @@ def test_the_policy_in_force_is_on_record_and_its_change_too(live):
     last = live.ledger("policy_changed")[-1].event
     assert last.before == {"max": "1"}
     assert last.after == {"max": "2", "policy_digest": "two"}
+
+
+def test_the_ledgers_head_goes_into_the_log_and_the_digest(live, caplog):
+    """Where whoever may rewrite the ledger can't: noted there, a rewritten one is found."""
+    caplog.set_level(logging.INFO, logger="meta_auto.tick")
+    live.tick()
+    with live.database() as database:
+        head = database.ledger_head()
+        assert database.verify_ledger(expect=head).head == head
+    assert f"tick=t1 ledger_head={head}" in caplog.messages
+    ((_, body, _),) = live.mailbox.letters
+    assert body.endswith(f"Ledger: {head}")
 
 
 def test_every_tick_is_in_the_ledger(live):

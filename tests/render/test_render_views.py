@@ -215,6 +215,8 @@ def test_a_ledger_check_has_the_contracts_keys():
         "head": "12:ab",
         "first_broken": 7,
         "message": "changed",
+        "starts_after": None,
+        "archived": 0,
         "platform": "sandbox",
     }
     assert "First broken entry: 7" in plain_text(check_document(check, platform="sandbox"))

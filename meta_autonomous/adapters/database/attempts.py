@@ -14,6 +14,7 @@ from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import (
+    FIRST_STATE,
     OPEN_STATES,
     Attempt,
     AttemptEvent,
@@ -141,7 +142,7 @@ def _insert(
                 field=change.field,
                 old=change.old,
                 new=change.new,
-                state=AttemptState.DISPATCHING,
+                state=FIRST_STATE,
                 intended_at=at,
                 effect_at=at,
                 updated_at=at,
@@ -157,7 +158,7 @@ def _insert(
         id=int(result.inserted_primary_key[0]),  # type: ignore[index]
         action_id=action_id,
         change=change,
-        state=AttemptState.DISPATCHING,
+        state=FIRST_STATE,
         intended_at=at,
         effect_at=at,
     )

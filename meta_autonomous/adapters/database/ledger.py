@@ -5,27 +5,25 @@
 The hash before the first is 32 zero bytes. The body holds all that the entry says, its platform
 and time included, as canonical JSON; what is hashed is the text as stored, so that a check needs
 no JSON. An entry is written in the transaction of what it tells of; the head, one row, with it.
+
+`append` is the only way in. Nothing leaves but what was sealed first (`segments`); whether all of
+it is whole, `ledger_proof` tells.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import func, select, text, update
 
-from meta_autonomous.adapters.database import texts
-from meta_autonomous.adapters.database.columns import from_text, to_text
+from meta_autonomous.adapters.database import segments, texts
+from meta_autonomous.adapters.database.columns import from_text
 from meta_autonomous.adapters.database.tables import ledger, ledger_head
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import LedgerCheck, LedgerEntry, LedgerEvent, LedgerLine
+from meta_autonomous.ports import LedgerEntry, LedgerEvent, LedgerLine
 
-_PREFIX: Final = b"meta-auto/1\0"
-GENESIS: Final = "0" * 64
-_EXPECT: Final = re.compile(r"(\d+):([0-9a-f]{64})")
+PREFIX: Final = b"meta-auto/1\0"
+GENESIS: Final = segments.GENESIS
 _PAGE: Final = 2000
 _TIMED_BY_META: Final = (
     "tick_completed",
@@ -44,7 +42,7 @@ _TIMED_BY_META: Final = (
 
 def chained(previous: str, seq: int, body: bytes) -> str:
     """The hash of one entry, hex."""
-    return sha256(_PREFIX + bytes.fromhex(previous) + seq.to_bytes(8) + body).hexdigest()
+    return sha256(PREFIX + bytes.fromhex(previous) + seq.to_bytes(8) + body).hexdigest()
 
 
 def append(unit: Unit, *events: LedgerEvent) -> None:
@@ -118,6 +116,16 @@ def entries(unit: Unit, *, since: datetime | None, limit: int) -> tuple[LedgerEn
     )
 
 
+def head(unit: Unit) -> tuple[int, str]:
+    """Number and hash of the last entry."""
+    row = unit.connection.execute(
+        select(ledger_head.c.seq, ledger_head.c.hash).where(
+            ledger_head.c.platform == unit.platform
+        )
+    ).one_or_none()
+    return (0, GENESIS) if row is None else (row.seq, row.hash)
+
+
 def latest_time(unit: Unit) -> datetime | None:
     """The latest time on record that is Meta's own. What a person did without asking Meta (a mode,
     a switch, a creative) bears this machine's clock, which may be wrong."""
@@ -151,8 +159,9 @@ def _event(body: str) -> LedgerEvent:
 def before(unit: Unit, since: datetime | None) -> tuple[int, str] | None:
     """Number and hash of the entry before the first that is not older than `since`; None when
     there is no such entry."""
+    floor = segments.floor(unit)
     if since is None:
-        return -1, GENESIS
+        return floor
     first = unit.connection.execute(
         select(func.min(ledger.c.seq)).where(
             ledger.c.platform == unit.platform, ledger.c.at >= since
@@ -166,14 +175,16 @@ def before(unit: Unit, since: datetime | None) -> tuple[int, str] | None:
         .order_by(ledger.c.seq.desc())
         .limit(1)
     ).one_or_none()
-    return (-1, GENESIS) if last is None else (last.seq, last.hash)
+    return floor if last is None else (last.seq, last.hash)
 
 
-def lines(unit: Unit, *, after: tuple[int, str]) -> list[LedgerLine]:
-    """A page of the entries that follow the given one."""
+def lines(unit: Unit, *, after: tuple[int, str], until: int | None = None) -> list[LedgerLine]:
+    """A page of the entries that follow the given one, at most to `until`."""
     last, previous = after
     found = []
-    for seq, _, _, body, noted in _page(unit, after=last):
+    for seq, _, _, body, noted in page(unit, after=last):
+        if until is not None and seq > until:
+            break
         line = LedgerLine(seq=seq, previous=previous, hash=_as_text(noted), body=_as_text(body))
         previous = line.hash
         found.append(line)
@@ -184,104 +195,9 @@ def _as_text(stored: bytes) -> str:
     return stored.decode("utf-8", "surrogateescape")
 
 
-# --- proving it whole ---------------------------------------------------------------------------
-
-
-class _Said(msgspec.Struct):
-    """What the columns repeat of the body."""
-
-    platform: str
-    event: str
-    at: str
-
-
-_said: Final = msgspec.json.Decoder(_Said)
-
-
-def verify(unit: Unit, *, expect: str | None) -> LedgerCheck:
-    """Walk the whole chain, in constant memory, up to the first entry that does not fit."""
-    wanted = _Noted.of(expect)
-    if wanted is None:
-        return LedgerCheck(
-            ok=False,
-            entries=0,
-            head=None,
-            first_broken=None,
-            message="expected is SEQ:HASH, as `ledger verify` printed it",
-        )
-    head = unit.connection.execute(
-        select(ledger_head.c.seq, ledger_head.c.hash).where(
-            ledger_head.c.platform == unit.platform
-        )
-    ).one_or_none()
-    stored = _Noted(head.seq, head.hash) if head is not None else _Noted()
-    whole, previous, fault = _walk(unit, stored, wanted)
-    if fault is None:
-        return LedgerCheck(
-            ok=True, entries=whole, head=f"{whole}:{previous.hex()}", first_broken=None
-        )
-    return LedgerCheck(
-        ok=False,
-        entries=whole,
-        head=f"{stored.seq}:{stored.hash}",
-        first_broken=whole + 1,
-        message=fault,
-    )
-
-
-def _walk(unit: Unit, stored: "_Noted", wanted: "_Noted") -> tuple[int, bytes, str | None]:
-    """How many entries are whole, the hash of the last of them, and what ends the walk."""
-    seq, previous = 0, bytes(32)
-    for number, at, event, body, noted in _stream(unit):
-        due = seq + 1
-        digest = sha256(_PREFIX + previous + due.to_bytes(8) + body).digest()
-        is_hash = digest.hex().encode() == noted
-        if number != due:
-            return seq, previous, f"entry {due} is missing"
-        if not is_hash:
-            return seq, previous, f"entry {due} was changed: its text does not give its hash"
-        fault = _fault(unit, body, at, event)
-        if fault is None and seq == stored.seq:
-            fault = f"stands beyond the stored head, {stored.seq}"
-        if fault is None and due == stored.seq and digest.hex() != stored.hash:
-            fault = "is not the one whose hash is the stored head"
-        if fault is None and due == wanted.seq and digest.hex() != wanted.hash:
-            fault = "is not the expected one: it was rewritten, or one before it"
-        if fault is not None:
-            return seq, previous, f"entry {due} {fault}"
-        seq, previous = due, digest
-    if seq < stored.seq:
-        return seq, previous, f"entries after {seq} are missing: {stored.seq} were written"
-    if seq < wanted.seq:
-        return seq, previous, f"entry {wanted.seq} was expected, but the ledger ends at {seq}"
-    return seq, previous, None
-
-
-@dataclass(frozen=True, slots=True)
-class _Noted:
-    """An entry's number and hash as noted: by the stored head, or by someone. 0 is none."""
-
-    seq: int = 0
-    hash: str = GENESIS
-
-    @classmethod
-    def of(cls, expect: str | None) -> "_Noted | None":
-        if expect is None:
-            return cls()
-        noted = _EXPECT.fullmatch(expect.strip().lower())
-        return None if noted is None else cls(int(noted.group(1)), noted.group(2))
-
-
-def _stream(unit: Unit) -> Iterator[tuple[Any, ...]]:
-    """Every entry in order, page by page: seq, at, event, body, hash."""
-    last: Any = -1
-    while page := _page(unit, after=last):
-        yield from page
-        last = page[-1][0]
-
-
-def _page(unit: Unit, *, after: Any) -> list[tuple[Any, ...]]:
-    """The next entries. The texts as bytes, because a damaged one may be no text any more."""
+def page(unit: Unit, *, after: int | None) -> list[tuple[Any, ...]]:
+    """The next entries, in order: seq, at, event, body, hash; without `after` the first of all.
+    The texts come as bytes, because a damaged one may be no text any more."""
     columns = (
         "seq, CAST(at AS BLOB), CAST(event AS BLOB), CAST(body AS BLOB), CAST(hash AS BLOB)"
         if unit.is_sqlite
@@ -289,24 +205,14 @@ def _page(unit: Unit, *, after: Any) -> list[tuple[Any, ...]]:
         "convert_to(hash, 'UTF8')"
     )
     mark = "?" if unit.is_sqlite else "%s"
+    begins = "" if after is None else f"AND seq > {mark} "
     query = (
-        f"SELECT {columns} FROM ledger WHERE platform = {mark} AND seq > {mark} "  # noqa: S608
+        f"SELECT {columns} FROM ledger WHERE platform = {mark} {begins}"  # noqa: S608
         f"ORDER BY seq LIMIT {_PAGE}"
     )
-    result = unit.connection.exec_driver_sql(query, (unit.platform, after))
+    known = (unit.platform,) if after is None else (unit.platform, after)
+    result = unit.connection.exec_driver_sql(query, known)
     cursor: Any = result.cursor
-    page: list[tuple[Any, ...]] = cursor.fetchall()
+    found: list[tuple[Any, ...]] = cursor.fetchall()
     result.close()
-    return page
-
-
-def _fault(unit: Unit, body: bytes, at: Any, event: bytes) -> str | None:
-    """What is wrong with an entry whose hash is right; None if nothing is."""
-    try:
-        said = _said.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return "is not JSON"
-    stored_at = at if isinstance(at, bytes) else to_text(at).encode()
-    if (said.platform, said.event.encode(), said.at.encode()) != (unit.platform, event, stored_at):
-        return "was changed: its columns say other than its text"
-    return None
+    return found

@@ -17,10 +17,13 @@ from meta_autonomous.adapters.database import (
     attempts,
     creatives,
     ledger,
+    ledger_proof,
     locks,
     memory,
     observations,
+    retention,
     schema,
+    segments,
     switches,
 )
 from meta_autonomous.adapters.database import decisions as decision_rows
@@ -40,6 +43,7 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
 from meta_autonomous.domain.performance import Days
+from meta_autonomous.domain.segment import Month, Segment
 from meta_autonomous.ports import (
     WORKER,
     AccountRecord,
@@ -512,7 +516,53 @@ class Database:
 
     def verify_ledger(self, *, expect: str | None = None) -> LedgerCheck:
         with self._reading() as unit:
-            return ledger.verify(unit, expect=expect)
+            return ledger_proof.verify(unit, expect=expect)
+
+    def ledger_head(self) -> str:
+        with self._reading() as unit:
+            seq, hash_ = ledger.head(unit)
+            return f"{seq}:{hash_}"
+
+    # --- retention: `operations.prune.Records` ------------------------------------------------------
+
+    def prune_lock(self) -> AbstractContextManager[bool]:
+        # PostgreSQL frees a lock shortly after its session has ended, not with it.
+        return self._locked("prune", 2.0)
+
+    def segments(self) -> tuple[Segment, ...]:
+        with self._reading() as unit:
+            return segments.known(unit)
+
+    def months_before(self, end: datetime) -> tuple[Month, ...]:
+        with self._reading() as unit:
+            return retention.months_before(unit, end)
+
+    def lines_between(self, first: int, last: int) -> Iterator[LedgerLine]:
+        with self._reading() as unit:
+            after = retention.entry_before(unit, first)
+        while after[0] < last:
+            with self._reading() as unit:
+                page = ledger.lines(unit, after=after, until=last)
+            if not page:
+                return
+            yield from page
+            after = (page[-1].seq, page[-1].hash)
+
+    def seal(self, segment: Segment, *, at: datetime, who: str) -> None:
+        with self._writing() as unit:
+            retention.seal(unit, segment, at=at, who=who)
+
+    def remove_sealed(self, segment: Segment, *, at: datetime, who: str) -> int:
+        with self._writing() as unit:
+            return retention.remove_sealed(unit, segment, at=at, who=who)
+
+    def count_stale(self, end: datetime) -> Mapping[str, int]:
+        with self._reading() as unit:
+            return retention.count_stale(unit, end)
+
+    def remove_stale(self, end: datetime, *, at: datetime, who: str) -> Mapping[str, int]:
+        with self._writing() as unit:
+            return retention.remove_stale(unit, end, at=at, who=who)
 
     # --- locks -----------------------------------------------------------------------------------
 

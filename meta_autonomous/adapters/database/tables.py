@@ -198,6 +198,22 @@ ledger_head = Table(
     _must("hash", Text, "hash of the last one"),
 )
 
+ledger_segments = Table(
+    "ledger_segments",
+    metadata,
+    _platform_key(),
+    Column("first_seq", Whole, primary_key=True, autoincrement=False, comment="its first entry"),
+    _must("last_seq", Whole, "its last entry"),
+    _must("month", Text, "of its entries, UTC: 2026-03"),
+    _must("previous", Text, "hash of the entry before the first"),
+    _must("head", Text, "hash of the last entry"),
+    _must("sha256", Text, "of the archive file"),
+    _must("file", Text, "name of the archive file"),
+    _must("sealed_at", Instant, "when it was sealed"),
+    _must("sealed_by", Text, "by whom"),
+    _may("removed_at", Instant, "when its entries left the ledger; empty: they are there still"),
+)
+
 ticks = Table(
     "ticks",
     metadata,
@@ -427,7 +443,11 @@ Index(
 _STATEMENTS_SQLITE: Final = (
     """CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
+    # What is sealed may leave: `ledger verify` proves that its seal stands in the chain.
     """CREATE TRIGGER ledger_no_delete BEFORE DELETE ON ledger
+    WHEN NOT EXISTS (SELECT 1 FROM ledger_segments AS sealed
+    WHERE sealed.platform = OLD.platform
+    AND OLD.seq BETWEEN sealed.first_seq AND sealed.last_seq)
     BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END""",
     # INSERT OR REPLACE deletes without a DELETE trigger on connections that have
     # recursive_triggers off, so an insert over an existing entry is refused by itself.
@@ -437,7 +457,12 @@ _STATEMENTS_SQLITE: Final = (
 )
 _STATEMENTS_POSTGRESQL: Final = (
     """CREATE OR REPLACE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql AS
-    $$ BEGIN RAISE EXCEPTION 'the ledger is append-only'; END $$""",
+    $$ BEGIN
+    IF TG_OP = 'DELETE' AND TG_LEVEL = 'ROW' THEN
+        IF EXISTS (SELECT 1 FROM ledger_segments AS sealed WHERE sealed.platform = OLD.platform
+        AND OLD.seq BETWEEN sealed.first_seq AND sealed.last_seq) THEN RETURN OLD; END IF;
+    END IF;
+    RAISE EXCEPTION 'the ledger is append-only'; END $$""",
     """CREATE TRIGGER ledger_no_change BEFORE UPDATE OR DELETE ON ledger
     FOR EACH ROW EXECUTE FUNCTION ledger_is_append_only()""",
     """CREATE TRIGGER ledger_no_truncate BEFORE TRUNCATE ON ledger
