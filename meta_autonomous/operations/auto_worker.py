@@ -25,7 +25,7 @@ from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account, record_plan
 from meta_autonomous.operations.selftest import dead_guards
 from meta_autonomous.operations.staleness import supersede_stale
-from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
+from meta_autonomous.operations.tick_report import AccountState, Ending, TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     WORKER,
@@ -263,7 +263,7 @@ async def _carry_out(
             )
             report.add(decision, action_id, done)
         else:
-            report.add(decision, action_id, Handled(decision.outcome, ""))
+            report.add(decision, action_id, Ending(decision.outcome, ""))
 
 
 async def _execute(
@@ -274,7 +274,7 @@ async def _execute(
     *,
     report: TickReport,
     stop_requested: StopRequested,
-) -> Handled:
+) -> Ending:
     """One automatic action, unless something says that this tick should write no more."""
     held = report.held.get(decision.account_id)
     if stop_requested():
@@ -283,7 +283,7 @@ async def _execute(
         held = "this tick's time is used up"
     if held is not None:
         report.defer(world, action_id, held)
-        return Handled(Outcome.DEFERRED, f"Not executed now: {held}.")
+        return Ending(Outcome.DEFERRED, f"Not executed now: {held}.")
     situation = report.situations[decision.account_id]
     extra = extra_usd(decision.action, situation, situation.snapshot.observed_at)
     done: Executed = await execute(
@@ -296,7 +296,7 @@ async def _execute(
         stop_requested=stop_requested,
     )
     report.note_execution(decision, done)
-    return Handled(done.outcome, done.message)
+    return Ending(done.outcome, done.message)
 
 
 def _cap_for(world: World, decision: Decision, report: TickReport) -> Decimal:

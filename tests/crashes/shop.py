@@ -71,6 +71,11 @@ class Running:
     def kill(self, how: int = signal.SIGKILL) -> None:
         os.kill(self.pid, how)
 
+    def has_ended(self) -> bool:
+        if self.cold is not None:
+            return self.cold.poll() is not None
+        return self.warm is not None and self.warm.wait(self.pid, 0) is not None
+
     def wait(self, timeout: float = PATIENCE) -> Ran:
         code: int | None
         if self.cold is not None:
