@@ -10,16 +10,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from typing import TypeVar
 
 from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
-from meta_autonomous.decision.limits import campaign_name_of
-from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals, extra_usd
+from meta_autonomous.decision.money_at_commit import money_at_commit
+from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.alerts import review_alerts
 from meta_autonomous.operations.digest import send_digest
 from meta_autonomous.operations.execute import Executed, execute
+from meta_autonomous.operations.judging import case_of
 from meta_autonomous.operations.observe import Observed, observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account, record_plan
@@ -259,7 +259,13 @@ async def _carry_out(
     for decision, action_id in zip(plan.decisions, ids, strict=True):
         if decision.executes:
             done = await _execute(
-                world, plan, decision, action_id, report=report, stop_requested=stop_requested
+                world,
+                plan,
+                decision,
+                action_id,
+                report=report,
+                stop_requested=stop_requested,
+                now=now,
             )
             report.add(decision, action_id, done)
         else:
@@ -274,6 +280,7 @@ async def _execute(
     *,
     report: TickReport,
     stop_requested: StopRequested,
+    now: datetime,
 ) -> Ending:
     """One automatic action, unless something says that this tick should write no more."""
     held = report.held.get(decision.account_id)
@@ -284,26 +291,24 @@ async def _execute(
     if held is not None:
         report.defer(world, action_id, held)
         return Ending(Outcome.DEFERRED, f"Not executed now: {held}.")
-    situation = report.situations[decision.account_id]
-    extra = extra_usd(decision.action, situation, situation.snapshot.observed_at)
+    case = case_of(
+        world,
+        report.situations[decision.account_id],
+        plan.totals,
+        decision.action,
+        route=decision.route,
+        now=now,
+    )
     done: Executed = await execute(
         world,
         action_id,
         decision.action,
         who=WORKER,
-        extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=_cap_for(world, decision, report) - plan.totals.projected_usd,
+        money=money_at_commit(decision.action, case),
         stop_requested=stop_requested,
     )
     report.note_execution(decision, done)
     return Ending(done.outcome, done.message)
-
-
-def _cap_for(world: World, decision: Decision, report: TickReport) -> Decimal:
-    """The daily cap in force for the action's campaign."""
-    campaigns = report.situations[decision.account_id].snapshot.campaigns
-    name = campaign_name_of(decision.action.entity, campaigns)
-    return world.book.limits_for(decision.account_id, name).max_daily_spend_usd
 
 
 async def _finish(world: World, report: TickReport, now: datetime) -> None:

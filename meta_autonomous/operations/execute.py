@@ -12,9 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Final
 
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.decision.rules import moment
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, Change
@@ -93,8 +93,7 @@ class _Deed:
     world: World
     record: ActionRecord
     who: str
-    extra_usd: Decimal
-    headroom_usd: Decimal | None
+    money: MoneyAtCommit
     stop_requested: Callable[[], bool]
     sleep: Sleep
 
@@ -115,16 +114,15 @@ async def execute(
     action: Action,
     *,
     who: str,
-    extra_usd: Decimal = Decimal(0),
-    headroom_usd: Decimal | None = None,
+    money: MoneyAtCommit = NO_MONEY,
     restoring: Mapping[str, int] | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
     sleep: Sleep = asyncio.sleep,
 ) -> Executed:
     """Carry out one approved action, with its account's lock held.
 
-    `extra_usd` is what the action may spend per day beyond today's budgets, `headroom_usd` the
-    cap less the projected day: the store holds every open promise against it. `restoring` gives
+    `money` is what it books of the day's cap: the store holds every open promise against it.
+    `restoring` gives
     the exact amounts that an undo puts back, in minor units by entity id. Raises
     StoreUnavailable; whatever was begun then is settled by the next tick.
     """
@@ -132,8 +130,7 @@ async def execute(
         world=world,
         record=world.store.action(record_id),
         who=who,
-        extra_usd=extra_usd,
-        headroom_usd=headroom_usd,
+        money=money,
         stop_requested=stop_requested,
         sleep=sleep,
     )
@@ -284,8 +281,7 @@ def _commit_intent(deed: _Deed, step: Step, change: Change, now: datetime) -> At
         change,
         at=now,
         who=deed.who,
-        extra_usd=deed.extra_usd if step.raises_spend else Decimal(0),
-        headroom_usd=deed.headroom_usd if step.raises_spend else None,
+        money=deed.money if step.raises_spend else NO_MONEY,
     )
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import judge_action
+from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
@@ -193,8 +194,7 @@ async def _approve_one(
         record.id,
         action,
         who=world.actor.name,
-        extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=case.limits.max_daily_spend_usd - granted.totals.projected_usd,
+        money=money_at_commit(action, case),
     )
     if done.outcome in (Outcome.EXECUTED, Outcome.IN_DOUBT):
         granted.add(action, extra)

@@ -7,11 +7,11 @@ through the same `execute`. What somebody changed since is theirs, and is left a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import Final
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import Judged, amount_usd, judge_action
+from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
@@ -230,8 +230,7 @@ async def _undo_one(
         undo_id,
         plan.action,
         who=world.actor.name,
-        extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=case.limits.max_daily_spend_usd - totals.projected_usd,
+        money=money_at_commit(plan.action, case),
         restoring=plan.amounts,
     )
     return _told(world.store, record, undo_id, done), totals.granting(extra)

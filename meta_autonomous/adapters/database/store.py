@@ -36,6 +36,7 @@ from meta_autonomous.adapters.database.engine import (
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
@@ -400,8 +401,7 @@ class Database:
         *,
         at: datetime,
         who: str,
-        extra_usd: Decimal = Decimal(0),
-        headroom_usd: Decimal | None = None,
+        money: MoneyAtCommit = NO_MONEY,
     ) -> Attempt:
         with self._writing_under_lock(change.account_id) as unit:
             return attempts.commit_intent(
@@ -410,8 +410,7 @@ class Database:
                 change,
                 at=at,
                 who=who,
-                extra_usd=extra_usd,
-                headroom_usd=headroom_usd,
+                money=money,
             )
 
     def record_event(
