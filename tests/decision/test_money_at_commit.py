@@ -55,8 +55,8 @@ def test_a_resume_books_its_whole_budget_at_the_worst() -> None:
 
     money = money_at_commit(a_resume(asleep), a_case(a_snapshot(asleep), limits=limits))
 
-    assert (money.extra_usd, money.rise_usd) == (500, 875)
-    assert "875.00 USD more" in str(why_over(money))
+    assert (money.extra_usd, money.rise_usd) == (500, 500 * Decimal("1.75") - 50)
+    assert "825.00 USD more" in str(why_over(money))
 
 
 @pytest.mark.parametrize("action", [a_pause(), a_scale_down()])
