@@ -17,9 +17,18 @@ from meta_autonomous.operations.execute import Executed
 from meta_autonomous.operations.reconcile import Reconciled
 from meta_autonomous.operations.shapes import counts_of, decision_shape
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import AlertRecord, AuthFailed, Penalised, PlatformError, Throttled
+from meta_autonomous.ports import (
+    AlertRecord,
+    AuthFailed,
+    Penalised,
+    PlatformError,
+    Throttled,
+    Unreachable,
+)
 
 EXIT_DONE, EXIT_PARTLY, EXIT_LATER = 0, 4, 75
+#: Nothing is wrong with such an account; it could not be worked now.
+_LATER = ("throttled", "stopped", "locked")
 _GRANTED = (Outcome.QUEUED, Outcome.EXECUTED, Outcome.UNCHANGED)
 
 
@@ -31,9 +40,15 @@ class Ending:
     message: str
 
 
+class Stopped(Unreachable):
+    """A person or a signal ended this run before the account was read."""
+
+    code = "stopped"
+
+
 @dataclass(slots=True)
 class AccountState:
-    """How one account fared: ``ok``, ``throttled``, ``failed`` or ``locked``."""
+    """How one account fared: ``ok``, ``throttled``, ``stopped``, ``failed`` or ``locked``."""
 
     account_id: str
     name: str = ""
@@ -131,6 +146,8 @@ class TickReport:
         state.error, state.code = problem.message, problem.code
         if isinstance(problem, Throttled):
             state.state, state.blocked_until = "throttled", problem.until
+        elif isinstance(problem, Stopped):
+            state.state = "stopped"
         else:
             state.state = "failed"
         if isinstance(problem, AuthFailed):
@@ -218,7 +235,7 @@ class TickReport:
         if failed or self.is_read_only:
             return EXIT_PARTLY
         nothing_worked = not self.situations and self.is_running
-        if states and nothing_worked and all(s in ("throttled", "locked") for s in states):
+        if states and nothing_worked and all(state in _LATER for state in states):
             return EXIT_LATER
         return EXIT_DONE
 
