@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -48,8 +49,9 @@ def run(arguments: Sequence[str], point: Mapping[str, Any] | None) -> int:
 
 
 def _arm(point: Mapping[str, Any]) -> None:
-    for module, _, value in (text.partition("=") for text in point.get("settings", ())):
-        _set(module, value)
+    for text in point.get("settings", ()):
+        target, _, seconds = text.partition("=")
+        _set(target, float(seconds))
     if "newer_schema" in point:
         _be_a_newer_program(Path(point["newer_schema"]))
     wire = point.get("wire")
@@ -143,12 +145,11 @@ def _place(target: str) -> tuple[Any, str]:
     return owner, name
 
 
-def _set(target: str, value: str) -> None:
-    """A constant of the product, in seconds, shortened for a test."""
-    from datetime import timedelta
-
+def _set(target: str, seconds: float) -> None:
+    """A constant of the product that says how long, shortened for a test."""
     owner, name = _place(target)
-    setattr(owner, name, timedelta(seconds=float(value)))
+    is_span = isinstance(getattr(owner, name), timedelta)
+    setattr(owner, name, timedelta(seconds=seconds) if is_span else seconds)
 
 
 # --- on the wire --------------------------------------------------------------------------------
