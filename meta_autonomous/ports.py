@@ -27,6 +27,7 @@ from typing import Any, Final, Protocol
 
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import (
     FIRST_STATUSES,
     Action,
@@ -511,16 +512,14 @@ class Store(Protocol):
         *,
         at: datetime,
         who: str,
-        extra_usd: Decimal = Decimal(0),
-        headroom_usd: Decimal | None = None,
+        money: MoneyAtCommit = NO_MONEY,
     ) -> Attempt:
         """The write-ahead record, in one transaction: the action goes from `approved` to
         `executing` (the second leg of a reallocation finds it there already) and gets an open
         attempt. Raises RefusedByGuard when the action is neither, has expired, its entity has an
         open attempt, this action already has an attempt on that entity which is open or took
-        effect (one intent is sent once), the system was stopped, or everything reserved elsewhere
-        plus `extra_usd` exceeds `headroom_usd` (the cap less the projected day; checked against
-        other hosts)."""
+        effect (one intent is sent once), the system was stopped, or `money` does not fit under
+        the daily cap any more, with what other accounts and hosts have booked meanwhile."""
         ...
 
     def record_event(

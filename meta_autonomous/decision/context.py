@@ -53,6 +53,7 @@ class EntityMemory:
     in_doubt_since: datetime | None = None
     budget_sent_at: tuple[datetime, ...] = ()  # our budget writes of the last hour
     budget_blocked_until: datetime | None = None  # Meta said: no other budget until then
+    budget_refused_at: datetime | None = None  # Meta refused one, and it stands as it stood then
     paused_by_us_at: datetime | None = None
     paused_on: date | None = None  # "today" of the pause decision, whose window resume looks at
     pending: PendingSuggestion | None = None

@@ -263,16 +263,25 @@ def _sums(action: Action, case: Case) -> _Sums:
     now_usd, after_usd = _now_and_after(action, case)
     granted = totals.granted_elsewhere(*now_usd)
     spent = sum((_holder(key, case).spent_usd for key in now_usd), _NOTHING)
-    change = _NOTHING
-    for key, after in after_usd.items():
-        holder = _holder(key, case)
-        counted = now_usd[key] * factor if holder.counts else _NOTHING
-        change += max(after * factor, holder.spent_usd) - max(counted, holder.spent_usd)
+    rise = rise_usd(action, case)
     return _Sums(
         others=totals.spent_usd - spent + granted,
         new=sum(after_usd.values(), _NOTHING),
-        projected=totals.projected_usd + granted * max(factor, Decimal(1)) + change,
+        projected=totals.projected_usd + granted * max(factor, Decimal(1)) + rise,
     )
+
+
+def rise_usd(action: Action, case: Case) -> Decimal:
+    """By how much the action raises the projected day; negative where it lowers it. Raises
+    ValueError for a budget that the totals do not know."""
+    factor = case.limits.daily_overspend_factor
+    now_usd, after_usd = _now_and_after(action, case)
+    rise = _NOTHING
+    for key, after in after_usd.items():
+        holder = _holder(key, case)
+        counted = now_usd[key] * factor if holder.counts else _NOTHING
+        rise += max(after * factor, holder.spent_usd) - max(counted, holder.spent_usd)
+    return rise
 
 
 def _now_and_after(action: Action, case: Case) -> tuple[dict[str, Decimal], dict[str, Decimal]]:

@@ -23,7 +23,7 @@ from meta_autonomous.decision.rules import (
     tidy,
     touched,
 )
-from meta_autonomous.domain.action import Action, BudgetLeg
+from meta_autonomous.domain.action import Action, BudgetLeg, Route
 from meta_autonomous.domain.entities import Ad, BudgetKind, Entity
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR
 from meta_autonomous.domain.verdict import Verdict
@@ -32,6 +32,8 @@ from meta_autonomous.domain.verdict import Verdict
 MOST_SENT_PER_HOUR: Final = 3
 #: A lowered budget must exceed what was already spent of it by a tenth (Meta refuses less).
 ABOVE_SPENT: Final = Decimal("1.1")
+#: A budget that Meta refused is not sent again by itself for so long.
+REST_AFTER_REFUSAL: Final = timedelta(hours=6)
 HUMAN_OVERRIDE: Final = timedelta(days=7)
 _HOUR: Final = timedelta(hours=1)
 
@@ -126,6 +128,7 @@ def platform_pace(action: Action, case: Case) -> Verdict:
         for leg in action.legs
         for verdict in (
             _blocked_by_meta(leg, case),
+            _refused_by_meta(leg, case),
             _sent_too_often(leg, case),
             _above_spent(leg, case),
         )
@@ -142,6 +145,22 @@ def _blocked_by_meta(leg: BudgetLeg, case: Case) -> Verdict:
         moment(until),
         f"The budget of the {named(leg.entity)} was changed too often within the hour, and Meta "
         f"takes no other one; wait until {moment(until)}.",
+        eligible_at=until,
+    )
+
+
+def _refused_by_meta(leg: BudgetLeg, case: Case) -> Verdict:
+    """Asked again every tick, Meta would say no every tick. A person may try at any time."""
+    at = case.memory(leg.entity).budget_refused_at
+    if at is None or case.route is not Route.AUTO or case.now - at >= REST_AFTER_REFUSAL:
+        return passes(None, None, f"Meta has not refused a budget of the {named(leg.entity)}.")
+    until = at + REST_AFTER_REFUSAL
+    return defers(
+        moment(at),
+        in_hours(REST_AFTER_REFUSAL),
+        f"Meta refused a budget of the {named(leg.entity)} at {moment(at)} (`meta-auto actions "
+        f"list --entity {leg.entity.id}` says why); it is tried again at {moment(until)}, or once "
+        "somebody has changed it.",
         eligible_at=until,
     )
 

@@ -7,45 +7,42 @@ A dry run is the same read and the same decisions, and stops before the first th
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from typing import TypeVar
 
 from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
-from meta_autonomous.decision.limits import campaign_name_of
-from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals, extra_usd
+from meta_autonomous.decision.money_at_commit import money_at_commit
+from meta_autonomous.decision.rules import describe
+from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.alerts import review_alerts
 from meta_autonomous.operations.digest import send_digest
 from meta_autonomous.operations.execute import Executed, execute
+from meta_autonomous.operations.judging import case_of
 from meta_autonomous.operations.observe import Observed, observe
+from meta_autonomous.operations.reading_time import ReadingTime, StopRequested
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account, record_plan
 from meta_autonomous.operations.selftest import dead_guards
 from meta_autonomous.operations.staleness import supersede_stale
-from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
+from meta_autonomous.operations.tick_report import AccountState, Ending, Stopped, TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     WORKER,
     BadAnswer,
     Busy,
+    MetaAutoError,
     NotFound,
     PlatformError,
     Throttled,
-    Unreachable,
 )
 
-#: Shares of the interval after which no account is read any more, and no write begun.
-_READ_SHARE = 0.5
+#: The share of the interval after which no write is begun any more.
 _WRITE_SHARE = 0.6
 
 logger = logging.getLogger("meta_auto.tick")
-
-StopRequested = Callable[[], bool]
-T = TypeVar("T")
 
 
 async def tick(
@@ -58,9 +55,10 @@ async def tick(
 ) -> TickReport:
     """One cycle over all accounts (or the named ones). Raises Busy when none is free."""
     report = TickReport.begin(world, tick_id=tick_id, dry_run=dry_run)
+    in_time = ReadingTime(world, report, stop_requested)
     with ExitStack() as locks:
         mine = await _take_accounts(world, accounts, report, locks)
-        trusted = await _trusted_now(world, mine, report)
+        trusted = await _trusted_now(world, mine, report, in_time)
         now = trusted or world.clock()
         # A clock that lies must leave no trace: the records' own time would stand in its future.
         on_record = trusted or world.store.latest_time() or now
@@ -70,11 +68,11 @@ async def tick(
                 world.system.policy_digest, world.system.policy, at=on_record, who=world.actor.name
             )
             report.dead_guards = dead_guards(world, report.mode, at=on_record)
-            await _settle_doubts(world, mine, report, now)
+            await _settle_doubts(world, mine, report, now, in_time)
             if trusted is not None:
                 world.store.expire(now=trusted)
         if report.is_running:
-            observed = await _observe_all(world, mine, report, now)
+            observed = await _observe_all(world, mine, report, now, in_time)
             plan = _decide(world, observed, report, now)
             if dry_run or report.is_read_only:
                 report.add_planned(plan)
@@ -117,11 +115,11 @@ async def _take_accounts(
 
 
 async def _trusted_now(
-    world: World, accounts: Sequence[str], report: TickReport
+    world: World, accounts: Sequence[str], report: TickReport, in_time: ReadingTime
 ) -> datetime | None:
     """The platform's clock. Without one that can be trusted the tick reads and reports only."""
     try:
-        now = await _in_time(world, report, world.platform.trusted_now())
+        now = await in_time(world.platform.trusted_now())
     except BadAnswer as problem:
         report.clock_is_off(problem.message)
         return None
@@ -140,20 +138,34 @@ async def _trusted_now(
 
 
 async def _settle_doubts(
-    world: World, accounts: Sequence[str], report: TickReport, now: datetime
+    world: World,
+    accounts: Sequence[str],
+    report: TickReport,
+    now: datetime,
+    in_time: ReadingTime,
 ) -> None:
     """Reads only: what an earlier tick left in doubt is settled before anything is decided."""
     for account_id in accounts:
         if _blocked_until(world, account_id, now) is not None:
             continue  # not even for this: Meta asked to wait, and nothing is sent there anyway
         try:
-            settled = await _in_time(world, report, reconcile(world, account_id))
+            settled = await in_time(reconcile(world, account_id))
         except PlatformError as problem:
-            report.fail(account_id, problem)
+            _leave(world, account_id, report, problem)
             continue
         report.note_settled(settled)
         if settled.writes_blocked:
             report.hold_writes(account_id, "too many writes in doubt")
+
+
+def _broken(account_id: str, bug: Exception) -> PlatformError:
+    """A mistake of ours that one account's data woke: the others are worked all the same."""
+    logger.error("account %s could not be worked: %s", account_id, type(bug).__name__)
+    logger.debug("where it broke", exc_info=bug)
+    return BadAnswer(
+        f"something in it broke meta-auto: {describe(bug)[:200]}",
+        remedy="Run it again with --debug before the command to see where, and please report it.",
+    )
 
 
 def _blocked_until(world: World, account_id: str, now: datetime) -> datetime | None:
@@ -163,19 +175,28 @@ def _blocked_until(world: World, account_id: str, now: datetime) -> datetime | N
 
 
 async def _observe_all(
-    world: World, accounts: Sequence[str], report: TickReport, now: datetime
+    world: World,
+    accounts: Sequence[str],
+    report: TickReport,
+    now: datetime,
+    in_time: ReadingTime,
 ) -> dict[str, Observed]:
     """Every account that can be read whole; the others are reported and left for the next tick."""
 
     async def one(account_id: str) -> tuple[str, Observed] | None:
         until = _blocked_until(world, account_id, now)
+        if until is not None:
+            told = Throttled(f"Meta asked to wait until {until:%H:%M} UTC.", until=until)
+            _leave(world, account_id, report, told)
+            return None
         try:
-            if until is not None:
-                raise Throttled(f"Meta asked to wait until {until:%H:%M} UTC.", until=until)
-            reading = observe(world, account_id, now=now)
-            return account_id, await _in_time(world, report, reading)
+            return account_id, await in_time(observe(world, account_id, now=now))
         except PlatformError as problem:
             _leave(world, account_id, report, problem)
+        except MetaAutoError:
+            raise  # the database's, the configuration's: nobody's account is to blame
+        except Exception as bug:  # noqa: BLE001 - one broken account never stops the others
+            _leave(world, account_id, report, _broken(account_id, bug))
         return None
 
     workable = [key for key in accounts if report.accounts[key].state == "ok"]
@@ -191,20 +212,10 @@ async def _observe_all(
     return observed
 
 
-async def _in_time(world: World, report: TickReport, reading: Awaitable[T]) -> T:
-    """What is read before the tick's time for reading is over. Raises Unreachable after it."""
-    share = world.system.interval_seconds * _READ_SHARE
-    try:
-        async with asyncio.timeout(max(share - report.elapsed(), 0)):
-            return await reading
-    except TimeoutError:
-        raise Unreachable(f"Reading did not end within {share:.0f} s of this tick.") from None
-
-
 def _leave(world: World, account_id: str, report: TickReport, problem: PlatformError) -> None:
     """One account's failure stops no other. What Meta asked to wait for is remembered."""
     report.fail(account_id, problem)
-    if not report.dry_run:
+    if not (report.dry_run or isinstance(problem, Stopped)):
         record = world.store.account(account_id)
         heard = problem.until if isinstance(problem, Throttled) else None
         until = max(filter(None, (record.blocked_until, heard)), default=None)
@@ -262,11 +273,17 @@ async def _carry_out(
     for decision, action_id in zip(plan.decisions, ids, strict=True):
         if decision.executes:
             done = await _execute(
-                world, plan, decision, action_id, report=report, stop_requested=stop_requested
+                world,
+                plan,
+                decision,
+                action_id,
+                report=report,
+                stop_requested=stop_requested,
+                now=now,
             )
             report.add(decision, action_id, done)
         else:
-            report.add(decision, action_id, Handled(decision.outcome, ""))
+            report.add(decision, action_id, Ending(decision.outcome, ""))
 
 
 async def _execute(
@@ -277,7 +294,8 @@ async def _execute(
     *,
     report: TickReport,
     stop_requested: StopRequested,
-) -> Handled:
+    now: datetime,
+) -> Ending:
     """One automatic action, unless something says that this tick should write no more."""
     held = report.held.get(decision.account_id)
     if stop_requested():
@@ -286,34 +304,44 @@ async def _execute(
         held = "this tick's time is used up"
     if held is not None:
         report.defer(world, action_id, held)
-        return Handled(Outcome.DEFERRED, f"Not executed now: {held}.")
-    situation = report.situations[decision.account_id]
-    extra = extra_usd(decision.action, situation, situation.snapshot.observed_at)
+        return Ending(Outcome.DEFERRED, f"Not executed now: {held}.")
+    case = case_of(
+        world,
+        report.situations[decision.account_id],
+        plan.totals,
+        decision.action,
+        route=decision.route,
+        now=now,
+    )
     done: Executed = await execute(
         world,
         action_id,
         decision.action,
         who=WORKER,
-        extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=_cap_for(world, decision, report) - plan.totals.projected_usd,
+        money=money_at_commit(decision.action, case),
         stop_requested=stop_requested,
     )
     report.note_execution(decision, done)
-    return Handled(done.outcome, done.message)
-
-
-def _cap_for(world: World, decision: Decision, report: TickReport) -> Decimal:
-    """The daily cap in force for the action's campaign."""
-    campaigns = report.situations[decision.account_id].snapshot.campaigns
-    name = campaign_name_of(decision.action.entity, campaigns)
-    return world.book.limits_for(decision.account_id, name).max_daily_spend_usd
+    return Ending(done.outcome, done.message)
 
 
 async def _finish(world: World, report: TickReport, now: datetime) -> None:
     """Alerts, the record of the tick, and one digest to people: in that order. Log and digest
     take the ledger's head to where whoever may rewrite the ledger can't."""
     review_alerts(world, report, now=now)
-    world.store.finish_tick(report.tick_id, at=now, report=report.to_json())
+    ended_at = await _time_of_end(world, report, now)
+    world.store.finish_tick(report.tick_id, at=ended_at, report=report.to_json())
     report.ledger_head = world.store.ledger_head()
     logger.info("tick=%s ledger_head=%s", report.tick_id, report.ledger_head)
     await send_digest(world, report)
+
+
+async def _time_of_end(world: World, report: TickReport, began_at: datetime) -> datetime:
+    """Trusted time by now, and not before anything that this tick has on record."""
+    if report.is_read_only:
+        return began_at
+    known = max(began_at, world.store.latest_time() or began_at)
+    try:
+        return max(known, await world.platform.trusted_now())
+    except PlatformError:
+        return known

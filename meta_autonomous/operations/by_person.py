@@ -1,6 +1,8 @@
-"""What every deed of a person has in common: who may, what came of it, and its exit code."""
+"""What every deed of a person has in common: who may, account by account, what came of it, and
+its exit code."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,9 +12,12 @@ from meta_autonomous.operations.execute import Executed
 from meta_autonomous.ports import (
     ActionRecord,
     Actor,
+    Busy,
     NotAllowed,
+    NotFound,
     PlatformError,
     RefusedByGuard,
+    Store,
     Throttled,
 )
 
@@ -38,6 +43,76 @@ def exit_code_of(handled: Sequence[Handled]) -> int:
     """One code for several ids: their common one, or 4 when some were done and some were not."""
     codes = {one.exit_code for one in handled}
     return codes.pop() if len(codes) == 1 else EXIT_PARTLY if codes else EXIT_DONE
+
+
+# --- account by account -------------------------------------------------------------------------
+
+InAccount = Callable[[str, Sequence[ActionRecord]], Awaitable[list[Handled]]]
+
+
+def find(
+    store: Store, ids: Iterable[int], *, what: str, command: str
+) -> tuple[list[ActionRecord], list[Handled]]:
+    """The records of these ids, and a refusal for each id that there is no `what` of; `command`
+    lists them all."""
+    found: list[ActionRecord] = []
+    unknown: list[Handled] = []
+    for action_id in dict.fromkeys(ids):
+        try:
+            found.append(store.action(action_id))
+        except NotFound:
+            text = f"There is no {what} {action_id}. See `{command}`."
+            unknown.append(
+                Handled(id=action_id, status="not_found", message=text, exit_code=EXIT_REFUSED)
+            )
+    return found, unknown
+
+
+async def by_account(
+    records: Iterable[ActionRecord], deed: InAccount, *, handled: Sequence[Handled] = ()
+) -> list[Handled]:
+    """Do it for one account after the other, and add what came of it to `handled`.
+
+    An account whose lock does not come free is told of beside the others; raises Busy when there
+    is nothing else to tell.
+    """
+    accounts: dict[str, list[ActionRecord]] = {}
+    for record in records:
+        accounts.setdefault(record.account_id, []).append(record)
+    done = list(handled)
+    for account_id, mine in accounts.items():
+        try:
+            done += await deed(account_id, mine)
+        except Busy as busy:
+            if not handled and len(accounts) == 1:
+                raise
+            done += [_left_alone(record, busy) for record in mine]
+    return done
+
+
+@contextmanager
+def alone_with(store: Store, account_id: str) -> Iterator[None]:
+    """With the account's lock held. Raises Busy when it does not come free in time."""
+    with store.account_lock(account_id, wait_seconds=LOCK_WAIT_SECONDS) as is_ours:
+        if not is_ours:
+            raise Busy(
+                f"Ad account {account_id} is being worked on and did not come free in "
+                f"{LOCK_WAIT_SECONDS:.0f} s.",
+                remedy="Try again in a minute.",
+            )
+        yield
+
+
+def _left_alone(record: ActionRecord, busy: Busy) -> Handled:
+    return Handled(
+        id=record.id,
+        status=record.status.value,
+        message=f"{busy.message} {busy.remedy}",
+        exit_code=EXIT_LATER,
+    )
+
+
+# --- what came of it ----------------------------------------------------------------------------
 
 
 def in_order(handled: Iterable[Handled], ids: Iterable[int | str]) -> list[Handled]:

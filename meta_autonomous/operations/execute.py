@@ -12,9 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.decision.rules import moment
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, Change
@@ -43,6 +43,7 @@ from meta_autonomous.ports import (
     Store,
     Throttle,
     Throttled,
+    Unreachable,
 )
 
 logger = logging.getLogger("meta_auto.execute")
@@ -53,6 +54,9 @@ SEND_WITHIN: Final = timedelta(seconds=30)
 LONGEST_UNDER_WAY: Final = timedelta(seconds=60)
 #: Pauses before each look at an accepted change: it shows at once, or within two seconds.
 READ_BACK_PAUSES: Final = (0.0, 0.5, 1.5)
+#: So long, in seconds, all looks at one change may take. With the write's own 30 s a process that
+#: is told to end (`stop`, SIGTERM) has done so within 45 s, whatever Meta does.
+LOOKS_END_AFTER: Final = 10.0
 
 _OUTCOMES: Final[Mapping[ActionStatus, Outcome]] = {
     ActionStatus.EXECUTED: Outcome.EXECUTED,
@@ -61,6 +65,7 @@ _OUTCOMES: Final[Mapping[ActionStatus, Outcome]] = {
 }
 
 Sleep = Callable[[float], Awaitable[None]]
+Within = Callable[[Awaitable[Any], float], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,10 +98,10 @@ class _Deed:
     world: World
     record: ActionRecord
     who: str
-    extra_usd: Decimal
-    headroom_usd: Decimal | None
+    money: MoneyAtCommit
     stop_requested: Callable[[], bool]
     sleep: Sleep
+    within: Within
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,16 +120,16 @@ async def execute(
     action: Action,
     *,
     who: str,
-    extra_usd: Decimal = Decimal(0),
-    headroom_usd: Decimal | None = None,
+    money: MoneyAtCommit = NO_MONEY,
     restoring: Mapping[str, int] | None = None,
     stop_requested: Callable[[], bool] = lambda: False,
     sleep: Sleep = asyncio.sleep,
+    within: Within = asyncio.wait_for,
 ) -> Executed:
     """Carry out one approved action, with its account's lock held.
 
-    `extra_usd` is what the action may spend per day beyond today's budgets, `headroom_usd` the
-    cap less the projected day: the store holds every open promise against it. `restoring` gives
+    `money` is what it books of the day's cap: the store holds every open promise against it.
+    `restoring` gives
     the exact amounts that an undo puts back, in minor units by entity id. Raises
     StoreUnavailable; whatever was begun then is settled by the next tick.
     """
@@ -132,10 +137,10 @@ async def execute(
         world=world,
         record=world.store.action(record_id),
         who=who,
-        extra_usd=extra_usd,
-        headroom_usd=headroom_usd,
+        money=money,
         stop_requested=stop_requested,
         sleep=sleep,
+        within=within,
     )
     if deed.record.status is not ActionStatus.APPROVED:
         return _not_ours(deed.record, "nothing was sent")
@@ -239,10 +244,11 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
         # The time before the reading: a process that slept after it must not act on it.
         now = await world.platform.trusted_now()
         _wait_if_asked_to(world, decided_on.account_id, now)
-        found = await world.platform.read_entity(
+        reading = world.platform.read_entity(
             decided_on.account_id, decided_on.id, decided_on.level
         )
-    except PlatformError as problem:
+        found = await deed.within(reading, SEND_WITHIN.total_seconds())
+    except (PlatformError, TimeoutError) as problem:
         return _unreadable(problem)
 
     change = change_to_send(step, found, now)
@@ -284,8 +290,7 @@ def _commit_intent(deed: _Deed, step: Step, change: Change, now: datetime) -> At
         change,
         at=now,
         who=deed.who,
-        extra_usd=deed.extra_usd if step.raises_spend else Decimal(0),
-        headroom_usd=deed.headroom_usd if step.raises_spend else None,
+        money=deed.money if step.raises_spend else NO_MONEY,
     )
 
 
@@ -359,7 +364,8 @@ async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
                 AttemptEvent.ANSWERED_NO,
                 at=at,
                 detail=detail,
-                blocked_until=answer.until if is_of_entity else None,
+                # In any case a mark: we were told to wait, not refused.
+                blocked_until=(answer.until if is_of_entity else None) or at,
             )
             return _End(
                 status=ActionStatus.DEFERRED,
@@ -393,7 +399,16 @@ async def _time_after(deed: _Deed, earlier: datetime) -> datetime:
 
 async def _look_for_it(deed: _Deed, attempt: Attempt) -> _End:
     """Accepted proves nothing: `success: true` has been seen for changes that never came."""
-    change = attempt.change
+    try:
+        is_seen = await deed.within(_is_seen(deed, attempt.change), LOOKS_END_AFTER)
+    except TimeoutError:
+        is_seen = False
+    if is_seen:
+        return await _confirmed(deed, attempt)
+    return _in_doubt(deed, attempt, "Meta accepted it, but it does not show yet.")
+
+
+async def _is_seen(deed: _Deed, change: Change) -> bool:
     for pause in READ_BACK_PAUSES:
         await deed.sleep(pause)
         try:
@@ -405,16 +420,16 @@ async def _look_for_it(deed: _Deed, attempt: Attempt) -> _End:
         except PlatformError:
             continue
         if value_of(entity, change.field) == change.new:
-            return await _confirmed(deed, attempt)
-    return _in_doubt(deed, attempt, "Meta accepted it, but it does not show yet.")
+            return True
+    return False
 
 
 async def _look_for_proof(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
     """One look, in case the log already tells of it. Seeing nothing proves nothing yet."""
     doubt = _in_doubt(deed, attempt, _sentence(f"No clear answer from Meta: {answer.detail}"))
     try:
-        reading = await read_back(deed.world.platform, attempt)
-    except PlatformError:
+        reading = await deed.within(read_back(deed.world.platform, attempt), LOOKS_END_AFTER)
+    except (PlatformError, TimeoutError):
         return doubt
     present = judge(attempt, reading, age=timedelta(0), settle=timedelta.max)
     return await _confirmed(deed, attempt) if present is CONFIRMED else doubt
@@ -440,8 +455,10 @@ def _in_doubt(deed: _Deed, attempt: Attempt, why: str) -> _End:
     )
 
 
-def _unreadable(problem: PlatformError) -> _End:
+def _unreadable(problem: PlatformError | TimeoutError) -> _End:
     """Nothing was sent. What can be read again later is deferred; what is gone has failed."""
+    if isinstance(problem, TimeoutError):
+        problem = Unreachable("it could not be read in time")
     is_lost = isinstance(problem, Gone | AuthFailed)
     return _End(
         status=ActionStatus.FAILED if is_lost else ActionStatus.DEFERRED,

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, next_state
-from meta_autonomous.operations.by_person import EXIT_REFUSED, LOCK_WAIT_SECONDS, Handled
+from meta_autonomous.operations.by_person import EXIT_REFUSED, Handled, alone_with
 from meta_autonomous.operations.reconcile import conclude, doubt_alert, standing_of
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import ActionRecord, Busy, LedgerEvent, NotAllowed
+from meta_autonomous.ports import ActionRecord, LedgerEvent, NotAllowed
 
 
 async def resolve(world: World, action_id: int, *, applied: bool, reason: str) -> Handled:
@@ -20,13 +20,7 @@ async def resolve(world: World, action_id: int, *, applied: bool, reason: str) -
             remedy="Ask an admin, or be named in META_AUTO_ADMINS.",
         )
     record = world.store.action(action_id)
-    with world.store.account_lock(record.account_id, wait_seconds=LOCK_WAIT_SECONDS) as is_ours:
-        if not is_ours:
-            raise Busy(
-                f"Ad account {record.account_id} is being worked on and did not come free in "
-                f"{LOCK_WAIT_SECONDS:.0f} s.",
-                remedy="Try again in a minute.",
-            )
+    with alone_with(world.store, record.account_id):
         return await _resolve(world, action_id, applied=applied, reason=reason)
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import judge_action
+from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
@@ -21,11 +22,12 @@ from meta_autonomous.domain.action import (
 )
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.operations.by_person import (
-    EXIT_LATER,
     EXIT_REFUSED,
-    LOCK_WAIT_SECONDS,
     Handled,
+    alone_with,
+    by_account,
     exit_code_after,
+    find,
     in_order,
     only_managers,
     unreadable,
@@ -41,8 +43,6 @@ from meta_autonomous.operations.staleness import rebuild
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
-    Busy,
-    NotFound,
     PlatformError,
 )
 
@@ -57,24 +57,18 @@ async def approve(
     others are told of all the same.
     """
     only_managers(world.actor, "approve suggestions")
-    found, handled = _find(world, ids)
-    by_account: dict[str, list[ActionRecord]] = {}
-    for record in found:
-        by_account.setdefault(record.account_id, []).append(record)
-    for account_id, records in by_account.items():
-        try:
-            handled += await _approve_in_account(world, account_id, records, budget)
-        except Busy as busy:
-            if not handled and len(by_account) == 1:
-                raise
-            handled += [_left_waiting(record, busy) for record in records]
-    return in_order(handled, ids)
+    found, handled = _pending(world, ids)
+
+    async def deed(account_id: str, records: Sequence[ActionRecord]) -> list[Handled]:
+        return await _approve_in_account(world, account_id, records, budget)
+
+    return in_order(await by_account(found, deed, handled=handled), ids)
 
 
 def reject(world: World, ids: Sequence[int], *, reason: str, at: datetime) -> list[Handled]:
     """Close suggestions. Not proposed again for 24 h; for 7 days not executed automatically."""
     only_managers(world.actor, "reject suggestions")
-    found, handled = _find(world, ids)
+    found, handled = _pending(world, ids)
     for record in found:
         done = world.store.move(
             record.id,
@@ -93,29 +87,13 @@ def reject(world: World, ids: Sequence[int], *, reason: str, at: datetime) -> li
     return handled
 
 
-def _find(world: World, ids: Iterable[int]) -> tuple[list[ActionRecord], list[Handled]]:
+def _pending(world: World, ids: Iterable[int]) -> tuple[list[ActionRecord], list[Handled]]:
     """The pending suggestions among the ids, and a refusal for each of the others."""
-    found: list[ActionRecord] = []
-    refused: list[Handled] = []
-    for action_id in dict.fromkeys(ids):
-        try:
-            record = world.store.action(action_id)
-        except NotFound:
-            text = f"There is no suggestion {action_id}. See `meta-auto suggestions list`."
-            refused.append(
-                Handled(id=action_id, status="not_found", message=text, exit_code=EXIT_REFUSED)
-            )
-            continue
-        if record.status is ActionStatus.SUGGESTED:
-            found.append(record)
-        else:
-            refused.append(_not_pending(record))
-    return found, refused
-
-
-def _left_waiting(record: ActionRecord, busy: Busy) -> Handled:
-    text = f"{busy.message} {busy.remedy}"
-    return Handled(id=record.id, status="suggested", message=text, exit_code=EXIT_LATER)
+    found, refused = find(
+        world.store, ids, what="suggestion", command="meta-auto suggestions list"
+    )
+    pending = [record for record in found if record.status is ActionStatus.SUGGESTED]
+    return pending, refused + [_not_pending(record) for record in found if record not in pending]
 
 
 def _not_pending(record: ActionRecord) -> Handled:
@@ -132,25 +110,24 @@ def _not_pending(record: ActionRecord) -> Handled:
 async def _approve_in_account(
     world: World, account_id: str, records: Sequence[ActionRecord], budget: Decimal | None
 ) -> list[Handled]:
-    with world.store.account_lock(account_id, wait_seconds=LOCK_WAIT_SECONDS) as is_ours:
-        if not is_ours:
-            raise Busy(
-                f"Ad account {account_id} is being worked on and did not come free in "
-                f"{LOCK_WAIT_SECONDS:.0f} s.",
-                remedy="Try again in a minute.",
-            )
+    with alone_with(world.store, account_id):
+        # Whoever waited for the lock may find it done: that needs no reading.
+        pending, handled = _pending(world, [record.id for record in records])
+        if not pending:
+            return handled
         try:
             now = await world.platform.trusted_now()
             await reconcile(world, account_id)
             seen = await observe(world, account_id, now=now)
         except PlatformError as problem:
-            return [unreadable(record, problem) for record in records]
+            return handled + [unreadable(record, problem) for record in pending]
         record_account(world, seen.situation, tick_id="")
         granted = _Granted(await totals_with(world, seen.situation, now))
-        return [
-            await _approve_one(world, record, seen.situation, granted, now=now, budget=budget)
-            for record in records
-        ]
+        for record in pending:
+            handled.append(
+                await _approve_one(world, record, seen.situation, granted, now=now, budget=budget)
+            )
+        return handled
 
 
 @dataclass(slots=True)
@@ -217,8 +194,7 @@ async def _approve_one(
         record.id,
         action,
         who=world.actor.name,
-        extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=case.limits.max_daily_spend_usd - granted.totals.projected_usd,
+        money=money_at_commit(action, case),
     )
     if done.outcome in (Outcome.EXECUTED, Outcome.IN_DOUBT):
         granted.add(action, extra)

@@ -17,23 +17,38 @@ from meta_autonomous.operations.execute import Executed
 from meta_autonomous.operations.reconcile import Reconciled
 from meta_autonomous.operations.shapes import counts_of, decision_shape
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import AlertRecord, AuthFailed, Penalised, PlatformError, Throttled
+from meta_autonomous.ports import (
+    AlertRecord,
+    AuthFailed,
+    Penalised,
+    PlatformError,
+    Throttled,
+    Unreachable,
+)
 
 EXIT_DONE, EXIT_PARTLY, EXIT_LATER = 0, 4, 75
+#: Nothing is wrong with such an account; it could not be worked now.
+_LATER = ("throttled", "stopped", "locked")
 _GRANTED = (Outcome.QUEUED, Outcome.EXECUTED, Outcome.UNCHANGED)
 
 
 @dataclass(frozen=True, slots=True)
-class Handled:
-    """What became of one decision, in the contract's word and a sentence."""
+class Ending:
+    """How one decision ended in this tick, in the contract's word and a sentence."""
 
     outcome: Outcome
     message: str
 
 
+class Stopped(Unreachable):
+    """A person or a signal ended this run before the account was read."""
+
+    code = "stopped"
+
+
 @dataclass(slots=True)
 class AccountState:
-    """How one account fared: ``ok``, ``throttled``, ``failed`` or ``locked``."""
+    """How one account fared: ``ok``, ``throttled``, ``stopped``, ``failed`` or ``locked``."""
 
     account_id: str
     name: str = ""
@@ -79,7 +94,7 @@ class TickReport:
     accounts: dict[str, AccountState] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)  # account -> why nothing is written there
     totals: Totals = field(default_factory=Totals)
-    decided: list[tuple[Decision, int | None, Handled]] = field(default_factory=list)
+    decided: list[tuple[Decision, int | None, Ending]] = field(default_factory=list)
     situations: dict[str, Situation] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
     alerts: tuple[AlertRecord, ...] = ()
@@ -134,6 +149,8 @@ class TickReport:
         state.error, state.code = problem.message, problem.code
         if isinstance(problem, Throttled):
             state.state, state.blocked_until = "throttled", problem.until
+        elif isinstance(problem, Stopped):
+            state.state = "stopped"
         else:
             state.state = "failed"
         if isinstance(problem, AuthFailed):
@@ -166,10 +183,10 @@ class TickReport:
 
     # what happens to actions
 
-    def add(self, decision: Decision, action_id: int | None, handled: Handled) -> None:
-        self.decided.append((decision, action_id, handled))
-        if handled.outcome in (Outcome.FAILED, Outcome.IN_DOUBT):
-            self.errors.append(f"action {action_id}: {handled.message}")
+    def add(self, decision: Decision, action_id: int | None, ending: Ending) -> None:
+        self.decided.append((decision, action_id, ending))
+        if ending.outcome in (Outcome.FAILED, Outcome.IN_DOUBT):
+            self.errors.append(f"action {action_id}: {ending.message}")
 
     def add_planned(self, plan: Plan) -> None:
         """What would be done: in a dry run as planned, under a clock that lies as deferred."""
@@ -178,7 +195,7 @@ class TickReport:
             message = ""
             if self.is_read_only and outcome in _GRANTED:
                 outcome, message = Outcome.DEFERRED, "The clock is not to be trusted."
-            self.add(decision, None, Handled(outcome, message))
+            self.add(decision, None, Ending(outcome, message))
 
     def defer(self, world: World, action_id: int, why: str) -> None:
         """An approved automatic action that this tick will not send after all."""
@@ -208,7 +225,7 @@ class TickReport:
 
     @property
     def outcomes(self) -> Counter[str]:
-        return Counter(handled.outcome.value for _, _, handled in self.decided)
+        return Counter(ending.outcome.value for _, _, ending in self.decided)
 
     @property
     def success(self) -> bool:
@@ -221,7 +238,7 @@ class TickReport:
         if failed or self.is_read_only:
             return EXIT_PARTLY
         nothing_worked = not self.situations and self.is_running
-        if states and nothing_worked and all(s in ("throttled", "locked") for s in states):
+        if states and nothing_worked and all(state in _LATER for state in states):
             return EXIT_LATER
         return EXIT_DONE
 
@@ -255,10 +272,10 @@ class TickReport:
                 decision_shape(
                     decision,
                     action_id=action_id,
-                    outcome=handled.outcome.value,
-                    message=handled.message,
+                    outcome=ending.outcome.value,
+                    message=ending.message,
                     currency=self.accounts[decision.account_id].currency or "",
                 )
-                for decision, action_id, handled in self.decided
+                for decision, action_id, ending in self.decided
             ],
         }

@@ -7,12 +7,11 @@ through the same `execute`. What somebody changed since is theirs, and is left a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
-from itertools import groupby
 from typing import Final
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import Judged, amount_usd, judge_action
+from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
     Action,
@@ -27,9 +26,11 @@ from meta_autonomous.domain.intent import Attempt, ChangedField
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.operations.by_person import (
     EXIT_REFUSED,
-    LOCK_WAIT_SECONDS,
     Handled,
+    alone_with,
+    by_account,
     exit_code_after,
+    find,
     in_order,
     only_managers,
     unreadable,
@@ -45,9 +46,7 @@ from meta_autonomous.operations.shapes import base_shape
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
-    Busy,
     NewAction,
-    NotFound,
     PlatformError,
     Store,
 )
@@ -177,41 +176,23 @@ def _took_effect(store: Store, record: ActionRecord) -> bool:
 async def undo(world: World, ids: Iterable[int]) -> list[Handled]:
     """Undo executed actions, in the order given within each account; each account is read once.
 
-    Raises NotAllowed, and Busy when an account's lock does not come free within 30 s.
+    Raises NotAllowed, and Busy when an account's lock does not come free within 30 s; of several
+    accounts the others are told of all the same.
     """
     only_managers(world.actor, "undo actions")
     wanted = list(dict.fromkeys(ids))
-    found, handled = _find(world.store, wanted)
-    by_account = sorted(found, key=lambda record: record.account_id)
-    for account_id, records in groupby(by_account, key=lambda record: record.account_id):
-        handled += await _undo_in_account(world, account_id, list(records))
-    return in_order(handled, wanted)
+    found, unknown = find(world.store, wanted, what="action", command="meta-auto actions list")
 
+    async def deed(account_id: str, records: Sequence[ActionRecord]) -> list[Handled]:
+        return await _undo_in_account(world, account_id, records)
 
-def _find(store: Store, ids: Iterable[int]) -> tuple[list[ActionRecord], list[Handled]]:
-    found: list[ActionRecord] = []
-    unknown: list[Handled] = []
-    for action_id in ids:
-        try:
-            found.append(store.action(action_id))
-        except NotFound:
-            text = f"There is no action {action_id}. See `meta-auto actions list`."
-            unknown.append(
-                Handled(id=action_id, status="not_found", message=text, exit_code=EXIT_REFUSED)
-            )
-    return found, unknown
+    return in_order(await by_account(found, deed, handled=unknown), wanted)
 
 
 async def _undo_in_account(
     world: World, account_id: str, records: Sequence[ActionRecord]
 ) -> list[Handled]:
-    with world.store.account_lock(account_id, wait_seconds=LOCK_WAIT_SECONDS) as is_ours:
-        if not is_ours:
-            raise Busy(
-                f"Ad account {account_id} is being worked on and did not come free in "
-                f"{LOCK_WAIT_SECONDS:.0f} s.",
-                remedy="Try again in a minute.",
-            )
+    with alone_with(world.store, account_id):
         try:
             now = await world.platform.trusted_now()
             await reconcile(world, account_id)
@@ -249,8 +230,7 @@ async def _undo_one(
         undo_id,
         plan.action,
         who=world.actor.name,
-        extra_usd=sum(extra.values(), Decimal(0)),
-        headroom_usd=case.limits.max_daily_spend_usd - totals.projected_usd,
+        money=money_at_commit(plan.action, case),
         restoring=plan.amounts,
     )
     return _told(world.store, record, undo_id, done), totals.granting(extra)

@@ -2,14 +2,17 @@
 
 import subprocess
 import sys
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.intent import AttemptEvent, AttemptState, IllegalTransition
-from meta_autonomous.ports import WORKER, LedgerEvent, NotFound, RefusedByGuard
+from meta_autonomous.ports import WORKER, AccountRecord, LedgerEvent, NotFound, RefusedByGuard
 from tests.adapters.database_scene import (
     NOON,
     a_change,
@@ -133,6 +136,11 @@ def test_an_intent_that_had_no_effect_may_be_tried_again(tmp_path: Path) -> None
 # --- the cap ------------------------------------------------------------------------------------
 
 
+def raising_by(dollars: int, *, under: int) -> MoneyAtCommit:
+    rise = Decimal(dollars)
+    return MoneyAtCommit(extra_usd=rise, rise_usd=rise, cap_usd=Decimal(under))
+
+
 def test_what_is_promised_elsewhere_counts_against_the_cap(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     record(database, granted(scale(an_adset("21"), 65)))  # 15 USD promised
@@ -144,21 +152,54 @@ def test_what_is_promised_elsewhere_counts_against_the_cap(tmp_path: Path) -> No
             a_change(an_adset(), to=60),
             at=NOON,
             who=WORKER,
-            extra_usd=Decimal(10),
-            headroom_usd=Decimal(headroom),
+            money=raising_by(10, under=headroom),
         )
 
-    with pytest.raises(RefusedByGuard, match="15 USD granted elsewhere"):
+    with pytest.raises(RefusedByGuard, match=r"15\.00 USD granted elsewhere"):
         commit(24)
     assert database.action(action_id).status is S.APPROVED
     commit(25)
+
+
+def test_what_is_promised_elsewhere_counts_with_the_overspend_factor(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    record(database, granted(scale(an_adset("21"), 65)))  # 15 USD promised, so 22.50 a day
+    (action_id,) = record(database, granted())
+
+    def commit(headroom: str) -> None:
+        money = replace(raising_by(15, under=0), cap_usd=Decimal(headroom), factor=Decimal("1.5"))
+        change = a_change(an_adset(), to=60)
+        database.commit_intent(action_id, change, at=NOON, who=WORKER, money=money)
+
+    with pytest.raises(RefusedByGuard, match=r"22\.50 USD granted elsewhere"):
+        commit("37.49")
+    commit("37.50")
+
+
+def test_a_read_by_another_host_since_the_decision_counts_against_the_cap(
+    tmp_path: Path,
+) -> None:
+    """What that host executed stands in its account's projection now, and is no promise any
+    more."""
+    database = a_database(tmp_path)
+    (action_id,) = record(database, granted())
+    elsewhere = AccountRecord(
+        account_id="1002", last_read_at=NOON, projected_usd=Decimal(70), currency="USD"
+    )
+    database.save_account(elsewhere)
+    money = replace(raising_by(10, under=79), projected_usd=Decimal(40))
+    change = a_change(an_adset(), to=60)
+    with pytest.raises(RefusedByGuard, match=r"projected day of 70\.00 USD"):
+        database.commit_intent(action_id, change, at=NOON, who=WORKER, money=money)
+    database.save_account(replace(elsewhere, last_read_at=NOON - timedelta(hours=25)))
+    database.commit_intent(action_id, change, at=NOON, who=WORKER, money=money)
 
 
 def test_a_decrease_is_not_held_back_by_the_cap(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     (action_id,) = record(database, granted(scale(to=40)))
     change = a_change(an_adset(), to=40)
-    database.commit_intent(action_id, change, at=NOON, who=WORKER, headroom_usd=Decimal(-9))
+    database.commit_intent(action_id, change, at=NOON, who=WORKER, money=NO_MONEY)
 
 
 def test_a_smaller_approval_is_what_the_books_say_afterwards(tmp_path: Path) -> None:
@@ -234,6 +275,7 @@ import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from meta_autonomous.adapters.database import Database
+from meta_autonomous.decision.money_at_commit import MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import Change, ChangedField
@@ -250,12 +292,14 @@ if deed in ("approve", "others"):
                          to=ActionStatus.APPROVED, at=now, who=who, event="optimization_approved")
 if deed != "approve":
     number = 1 if deed == "same" else int(who)
+    ten = Decimal(10)
+    cap = Decimal(55) if deed == "others" else None
+    money = MoneyAtCommit(extra_usd=ten, rise_usd=ten, cap_usd=cap)
     entity = "11" if deed != "others" else f"e{who}"
     change = Change(account_id="1001", entity_id=entity, level=Level.ADSET,
                     field=ChangedField.DAILY_BUDGET, old="5000", new="6000")
     try:
-        database.commit_intent(number, change, at=now, who="ana", extra_usd=Decimal(10),
-                               headroom_usd=Decimal(55) if deed == "others" else None)
+        database.commit_intent(number, change, at=now, who="ana", money=money)
         done = True
     except RefusedByGuard:
         done = False

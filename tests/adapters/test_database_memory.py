@@ -384,6 +384,28 @@ def test_until_when_meta_takes_no_other_budget_is_remembered(tmp_path: Path) -> 
     assert memory_of(database, an_adset(), at=until).budget_blocked_until is None
 
 
+def test_a_refused_budget_is_remembered_while_the_entity_stands_as_it_stood(
+    tmp_path: Path,
+) -> None:
+    database = a_database(tmp_path)
+    attempt = intend(database, an_adset(), 60, at=NOON)
+    database.record_event(attempt, AttemptEvent.ANSWERED_NO, at=NOON, detail="(#100) no")
+    later = NOON + hours(2)
+    assert memory_of(database, an_adset(), at=later).budget_refused_at == NOON
+    assert memory_of(database, an_adset(), at=later).budget_blocked_until is None
+    edited = an_adset(budget=daily(55))
+    assert memory_of(database, edited, at=later).budget_refused_at is None
+
+
+def test_a_request_to_wait_is_no_refusal(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    attempt = intend(database, an_adset(), 60, at=NOON)
+    database.record_event(
+        attempt, AttemptEvent.ANSWERED_NO, at=NOON, detail="", blocked_until=NOON
+    )
+    assert memory_of(database, an_adset(), at=NOON + hours(1)).budget_refused_at is None
+
+
 def test_a_pause_of_ours_is_remembered_with_the_day_of_its_decision(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     ad = an_ad()

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from meta_autonomous.adapters.database import Database
-from meta_autonomous.ports import StoreUnavailable
+from meta_autonomous.adapters.database import Database, schema, store
+from meta_autonomous.ports import Busy, ConfigError, StoreUnavailable
 from tests.adapters.database_scene import (
     NOON,
     ON_SQLITE,
@@ -135,10 +135,11 @@ def test_under_a_lock_everything_can_be_written(tmp_path: Path) -> None:
 def test_the_lock_file_is_its_owners_and_stays(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     assert is_free(database, "../../evil/1")
-    (found,) = (tmp_path / "state" / "locks").iterdir()
-    assert found.name == "meta-______evil_1.lock"
-    assert found.stat().st_mode & 0o777 == 0o600
-    assert found.parent.stat().st_mode & 0o777 == 0o700
+    folder = tmp_path / "state" / "locks"
+    found = sorted(folder.iterdir())
+    assert [file.name for file in found] == ["meta-______evil_1.lock", "tables.lock"]
+    assert {file.stat().st_mode & 0o777 for file in found} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 @only_sqlite
@@ -150,6 +151,31 @@ def test_a_lock_file_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         is_free(database, "1002")
     assert not (tmp_path / "target").exists()
+
+
+def test_tables_are_not_upgraded_while_an_account_is_worked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, other = a_database(tmp_path), opened(tmp_path)
+    monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "9998"))
+    monkeypatch.setattr(store, "_UPGRADE_WAITS", 0.1)
+    monkeypatch.setattr(schema, "check", lambda _: None)
+    monkeypatch.setattr(schema, "HEAD", "9998")
+    worked = database.account_lock("1001"), database.account_lock("1002")
+    with worked[0], worked[1], pytest.raises(Busy, match="being worked with"):
+        other.upgrade()
+    assert other.upgrade()
+
+
+def test_an_account_is_not_worked_on_tables_of_another_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upgrade may have come between the program's start and its lock."""
+    database = a_database(tmp_path)
+    assert is_free(database)
+    monkeypatch.setattr(schema, "HEAD", "9998")
+    with pytest.raises(ConfigError, match="older version"), database.account_lock("1001"):
+        pass
 
 
 @only_sqlite

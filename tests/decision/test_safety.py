@@ -198,6 +198,18 @@ def test_a_budget_that_meta_took_no_more_of_waits_until_it_does() -> None:
     assert ask(PLATFORM_PACE, a_scale_up(), memory=over)
 
 
+def test_a_budget_that_meta_refused_rests_unless_a_person_tries_it() -> None:
+    refused = {"c1": remembering(budget_refused_at=NOW - timedelta(hours=5, minutes=59))}
+
+    deferred = ask(PLATFORM_PACE, a_scale_up(), memory=refused, route=Route.AUTO)
+    assert deferred.effect is Effect.DEFERS
+    assert deferred.eligible_at == NOW + timedelta(minutes=1)
+    assert "refused" in deferred.message
+    assert ask(PLATFORM_PACE, a_scale_up(), memory=refused, route=Route.PERSON)
+    over = {"c1": remembering(budget_refused_at=NOW - timedelta(hours=6))}
+    assert ask(PLATFORM_PACE, a_scale_up(), memory=over, route=Route.AUTO)
+
+
 @pytest.mark.parametrize(("to", "is_allowed"), [("440.00", True), ("439.99", False)])
 def test_a_cut_under_110_percent_of_todays_spend_waits_for_the_accounts_midnight(
     to: str, is_allowed: bool

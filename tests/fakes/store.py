@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import STATUS_TRANSITIONS, Action, ActionStatus, Route
 from meta_autonomous.domain.intent import (
     OPEN_STATES,
@@ -184,8 +185,7 @@ class FakeStore:
         *,
         at: datetime,
         who: str,
-        extra_usd: Decimal = Decimal(0),
-        headroom_usd: Decimal | None = None,
+        money: MoneyAtCommit = NO_MONEY,
     ) -> Attempt:
         self._begin("commit_intent")
         record = self.records[action_id]
@@ -205,8 +205,9 @@ class FakeStore:
             for one in mine
         ):
             raise RefusedByGuard(f"action {action_id} was sent already")
-        if headroom_usd is not None and self._reserved(action_id) + extra_usd > headroom_usd:
-            raise RefusedByGuard("the daily spend would exceed the cap")
+        over = money.why_over(elsewhere_usd=self._reserved(action_id), on_record_usd=Decimal(0))
+        if over is not None:
+            raise RefusedByGuard(over)
         self.records[action_id] = replace(record, status=ActionStatus.EXECUTING)
         attempt = Attempt(
             id=len(self.attempts) + 1,

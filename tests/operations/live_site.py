@@ -54,6 +54,9 @@ class Site:
         )
 
     def approved(self, action: Action) -> int:
+        return self.approved_in(self.account_id, action)
+
+    def approved_in(self, account_id: str, action: Action) -> int:
         new = NewAction(
             action=action,
             outcome=Outcome.EXECUTED,
@@ -69,9 +72,7 @@ class Site:
 
         async def record(world: World) -> tuple[int, ...]:
             at = await world.platform.trusted_now()
-            return world.store.record_decisions(
-                self.account_id, [new], [], [], tick_id="t1", at=at
-            )
+            return world.store.record_decisions(account_id, [new], [], [], tick_id="t1", at=at)
 
         return self.inside(record)[0]
 

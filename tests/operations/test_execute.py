@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from meta_autonomous.decision.money_at_commit import MoneyAtCommit
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome, Route
 from meta_autonomous.domain.entities import Budget, BudgetKind
 from meta_autonomous.domain.intent import AttemptEvent, AttemptState, ChangedField
@@ -365,15 +366,19 @@ def test_a_clock_that_is_lost_after_the_answer_makes_the_doubt_younger_not_older
 # --- the guard ----------------------------------------------------------------------------------
 
 
+def raising_by(dollars: int, *, under: int) -> MoneyAtCommit:
+    """An increase, and what is left of the daily cap."""
+    rise = Decimal(dollars)
+    return MoneyAtCommit(extra_usd=rise, rise_usd=rise, cap_usd=Decimal(under))
+
+
 def test_a_cap_that_is_used_up_elsewhere_defers_a_raise():
     adset, other = an_adset("11"), an_adset("12")
     scene = Scene(adset, other)
     scene.approved(scale(other, 60), amount_usd=Decimal(10))
     action_id = scene.approved(scale(adset, 55), amount_usd=Decimal(5))
 
-    done = scene.execute(
-        action_id, scale(adset, 55), extra_usd=Decimal(5), headroom_usd=Decimal(14)
-    )
+    done = scene.execute(action_id, scale(adset, 55), money=raising_by(5, under=14))
 
     assert done.outcome is Outcome.DEFERRED
     assert scene.store.status(action_id) is ActionStatus.DEFERRED
@@ -385,7 +390,7 @@ def test_the_cap_never_holds_back_a_pause_or_a_cut():
     first, second = an_adset("11"), an_adset("12")
     scene = Scene(first, second)
     for action in (pause(first), scale(second, 45)):
-        _, done = scene.carry_out(action, extra_usd=Decimal(5), headroom_usd=Decimal(-100))
+        _, done = scene.carry_out(action, money=raising_by(5, under=-100))
 
         assert done.outcome is Outcome.EXECUTED
 
@@ -812,7 +817,7 @@ def test_a_stop_between_the_legs_ends_with_the_decrease():
 def test_the_cap_is_asked_for_the_increase_only():
     scene, action = a_reallocation()
 
-    _, done = scene.carry_out(action, extra_usd=Decimal(5), headroom_usd=Decimal(1))
+    _, done = scene.carry_out(action, money=raising_by(5, under=1))
 
     assert done.status is ActionStatus.FAILED
     assert [change.entity_id for change in scene.platform.sent] == ["11"]

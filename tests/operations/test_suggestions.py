@@ -10,7 +10,7 @@ import pytest
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.decision.geo import Geography, geography_of
 from meta_autonomous.domain.action import ActionStatus
-from meta_autonomous.operations import suggestions
+from meta_autonomous.operations import by_person
 from meta_autonomous.operations.by_person import Handled, exit_code_of
 from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.world import World
@@ -360,7 +360,7 @@ def test_while_the_system_is_stopped_a_person_may_still_approve_and_is_told(offe
 
 
 def test_while_another_works_the_account_an_approval_waits_and_then_gives_up(offered, monkeypatch):
-    monkeypatch.setattr(suggestions, "LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(by_person, "LOCK_WAIT_SECONDS", 0.1)
     number = offered.pending(GROWS).id
     with offered.database() as other, other.account_lock(offered.account_id):
         with pytest.raises(Busy, match="is being worked on"):

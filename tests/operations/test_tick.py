@@ -1,6 +1,7 @@
 """One full cycle against the served sandbox and a real database (contract section 4)."""
 
 import logging
+import time
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ from meta_autonomous.decision.limits import PolicyBook, Scope
 from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import AttemptState
+from meta_autonomous.operations import auto_worker
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.ports import Busy, LedgerEvent, NotFound
 from tests.operations.live_world import (
@@ -614,7 +616,38 @@ def test_only_the_named_account_is_worked(live):
     assert set(live.tick(accounts=[SECOND_ACCOUNT]).accounts) == {SECOND_ACCOUNT}
 
 
+def test_a_bug_that_one_accounts_data_wakes_costs_the_others_nothing(live, monkeypatch):
+    observe = auto_worker.observe
+
+    async def broken_for_the_second(world, account_id, *, now):
+        if account_id == SECOND_ACCOUNT:
+            raise ZeroDivisionError("a ratio of nothing")
+        return await observe(world, account_id, now=now)
+
+    monkeypatch.setattr(auto_worker, "observe", broken_for_the_second)
+    report = only_one(with_both_accounts(live)).tick()
+
+    assert report.exit_code == 4
+    assert {key: one.state for key, one in report.accounts.items()} == {
+        live.account_id: "ok",
+        SECOND_ACCOUNT: "failed",
+    }
+    assert any(f"account {SECOND_ACCOUNT}: something in it" in one for one in report.errors)
+    assert report.evaluated > 0
+
+
 # --- time ---------------------------------------------------------------------------------------
+
+
+def test_a_tick_is_on_record_as_ended_when_it_ended(live):
+    fault = faults.interfere(lambda: live.passes(minutes=1))
+    live.sandbox.inject(fault, match=r"^POST ")
+    only_one(live).tick()
+
+    (executed,) = live.ledger("optimization_executed")
+    (completed,) = live.ledger("tick_completed")
+    (began,) = live.ledger("policy_changed")
+    assert completed.event.at >= executed.event.at > began.event.at
 
 
 def skewed(live: Live, **ahead: float) -> TickReport:
@@ -661,6 +694,37 @@ def test_a_clock_behind_the_ledger_is_not_to_be_trusted(live):
 
 
 # --- stopped, disabled --------------------------------------------------------------------------
+
+
+def test_told_to_end_while_meta_hangs_a_tick_does_not_wait_for_it(live):
+    told = []
+    live.sandbox.inject(faults.hang(20), match=r"/insights", times=9)
+    live.sandbox.inject(faults.interfere(lambda: told.append(1)), match=r"/campaigns")
+    began = time.monotonic()
+
+    report = live.in_mode("auto").tick(stop_requested=lambda: bool(told))
+
+    assert time.monotonic() - began < 10
+    assert report.exit_code == 75
+    assert [one.state for one in report.accounts.values()] == ["stopped"]
+    assert "stopped while this account was read" in report.errors[0]
+    assert live.writes() == []
+
+
+def test_a_refused_budget_is_not_sent_again_every_tick(live):
+    live.sandbox.inject(faults.error(100, subcode=1885272), match=r"^POST ", times=9)
+    assert outcome_of(only_one(live).tick(), GROWS) == "failed"
+    live.passes(minutes=30)
+
+    assert outcome_of(live.tick(), GROWS) == "deferred"
+    with live.database() as store:
+        trace = store.trace(live.sandbox.find(GROWS))
+    assert trace is not None
+    assert trace[0].first_binding == "safety.platform_pace"
+
+    live.passes(hours=6)
+    live.sandbox.clear_faults()
+    assert outcome_of(live.tick(), GROWS) == "executed"
 
 
 def stop(live: Live) -> Live:

@@ -283,7 +283,7 @@ def test_an_undo_waits_for_the_account_and_then_says_so(site, monkeypatch):
     action = pause(site.entity(FIRST))
     action_id = site.approved(action)
     site.execute(action_id, action)
-    monkeypatch.setattr("meta_autonomous.operations.undo.LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("meta_autonomous.operations.by_person.LOCK_WAIT_SECONDS", 0.1)
 
     async def while_another_holds_it(world):
         with world.store.account_lock(site.account_id):

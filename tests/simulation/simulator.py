@@ -16,7 +16,7 @@ really did:
 import sys
 import types
 from collections import Counter
-from collections.abc import Coroutine, Generator
+from collections.abc import Awaitable, Coroutine, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -274,7 +274,14 @@ class Simulation:
             return
         for action in self._wishes():
             action_id = self.store.add(action, at=self.meta.clock, tick_id=str(self.meta.clock))
-            await execute(self.world, action_id, action, who=WORKER, sleep=self._sleep)
+            await execute(
+                self.world,
+                action_id,
+                action,
+                who=WORKER,
+                sleep=self._sleep,
+                within=self._within,
+            )
 
     def _wishes(self) -> list[Action]:
         ready = [
@@ -311,6 +318,13 @@ class Simulation:
 
     async def _sleep(self, seconds: float) -> None:
         await turn()
+
+    async def _within(self, reading: Awaitable[Any], seconds: float) -> Any:
+        """Time passes between turns here; that a look takes too long is one of Meta's faults."""
+        if self.meta._fails(0.02):
+            reading.close()  # type: ignore[attr-defined]
+            raise TimeoutError
+        return await reading
 
     # the end
 

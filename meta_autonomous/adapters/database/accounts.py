@@ -1,8 +1,10 @@
 """What the last ticks left of each account."""
 
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from meta_autonomous.adapters.database import texts
 from meta_autonomous.adapters.database.tables import accounts
@@ -41,6 +43,15 @@ def known(unit: Unit) -> tuple[AccountRecord, ...]:
     query = select(accounts).where(accounts.c.platform == unit.platform)
     rows = unit.connection.execute(query.order_by(accounts.c.account_id))
     return tuple(_to_record(row) for row in rows)
+
+
+def projected_usd(unit: Unit, *, since: datetime) -> Decimal:
+    """The projected day of all accounts together, by the last read of each since then."""
+    query = select(func.sum(accounts.c.projected_usd)).where(
+        accounts.c.platform == unit.platform, accounts.c.last_read_at >= since
+    )
+    found: Decimal | None = unit.connection.execute(query).scalar_one()
+    return found or Decimal(0)
 
 
 def save(unit: Unit, record: AccountRecord) -> None:

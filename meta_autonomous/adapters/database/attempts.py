@@ -1,16 +1,17 @@
 """Attempts: the write-ahead records of what is asked of Meta, one open per entity at most."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from meta_autonomous.adapters.database import actions, switches, texts
+from meta_autonomous.adapters.database import accounts, actions, switches, texts
 from meta_autonomous.adapters.database.tables import attempts, optimization_actions
 from meta_autonomous.adapters.database.unit import Unit
+from meta_autonomous.decision.money_at_commit import MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import (
@@ -27,6 +28,8 @@ from meta_autonomous.ports import WORKER, ActionRecord, NotFound, RefusedByGuard
 
 _table = attempts
 _actions = optimization_actions
+#: A projection is of one day: what was read before then says nothing of this one.
+_A_DAY: Final = timedelta(hours=24)
 #: After these the request may have been under way until the answer came.
 _ANSWERS: Final = frozenset(
     {AttemptEvent.ANSWERED_YES, AttemptEvent.ANSWERED_NO, AttemptEvent.NO_CLEAR_ANSWER}
@@ -49,8 +52,7 @@ def commit_intent(
     *,
     at: datetime,
     who: str,
-    extra_usd: Decimal,
-    headroom_usd: Decimal | None,
+    money: MoneyAtCommit,
 ) -> Attempt:
     """See `ports.Store.commit_intent`. The caller's transaction is the whole of it."""
     query = select(_actions.c.status, _actions.c.expires_at).where(
@@ -75,15 +77,20 @@ def commit_intent(
             raise RefusedByGuard(f"action {action_id} is being executed elsewhere")
         case status:
             raise RefusedByGuard(f"action {action_id} is {status}, not approved")
-    if headroom_usd is not None and extra_usd > 0:
-        elsewhere = sum(actions.reserved_usd(unit, besides=action_id).values(), Decimal(0))
-        if elsewhere + extra_usd > headroom_usd:
-            raise RefusedByGuard(
-                f"{extra_usd} USD more per day, with {elsewhere} USD granted elsewhere, exceeds "
-                f"the {headroom_usd} USD that are left of the daily cap"
-            )
+    _refuse_if_over_cap(unit, action_id, money, at=at)
     actions.note_size(unit, action_id, change)
-    return _insert(unit, action_id, change, at=at, who=who, extra_usd=extra_usd)
+    return _insert(unit, action_id, change, at=at, who=who, extra_usd=money.extra_usd)
+
+
+def _refuse_if_over_cap(unit: Unit, action_id: int, money: MoneyAtCommit, *, at: datetime) -> None:
+    """The daily cap over all accounts and hosts. Nobody else books while this transaction lasts,
+    so of two hosts the later one sees what the earlier one booked: as a grant until the account
+    is read again, in that account's projection afterwards."""
+    elsewhere = sum(actions.reserved_usd(unit, besides=action_id).values(), Decimal(0))
+    on_record = accounts.projected_usd(unit, since=at - _A_DAY)
+    over = money.why_over(elsewhere_usd=elsewhere, on_record_usd=on_record)
+    if over is not None:
+        raise RefusedByGuard(over)
 
 
 def _refuse_if_stopped(unit: Unit, who: str) -> None:

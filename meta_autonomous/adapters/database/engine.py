@@ -49,6 +49,11 @@ _SAYINGS: Final = (
         "run it again; if it persists, look for a process that hangs (fuser on the file)",
     ),
     (
+        "lock timeout",
+        "another process has held the database for more than 10 s",
+        "run it again; if it persists, look for a session that hangs (pg_stat_activity)",
+    ),
+    (
         "not a database",
         "the file is not a SQLite database",
         "check META_AUTO_DATABASE_URL, or restore a backup",
@@ -167,9 +172,12 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+#: The server's own watch over its clients: it is the server that must notice a dead host, or that
+#: host's locks live for the two hours that the defaults give it. (A local socket needs none.)
 _SESSION: Final = (
     "-c synchronous_commit=on -c timezone=UTC -c lock_timeout=10000 "
-    "-c idle_in_transaction_session_timeout=60000"
+    "-c idle_in_transaction_session_timeout=60000 "
+    "-c tcp_keepalives_idle=30 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
 )
 
 
@@ -181,7 +189,7 @@ def _open_postgres(site: Site) -> Engine:
             isolation_level="READ COMMITTED",
             connect_args={
                 "connect_timeout": 10,
-                # A dead host's lock must not live for the two hours that the defaults give it.
+                # Ours over the server: a dead one must not hold a tick for hours either.
                 "keepalives_idle": 30,
                 "keepalives_interval": 10,
                 "keepalives_count": 6,

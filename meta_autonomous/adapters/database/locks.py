@@ -8,7 +8,7 @@ import fcntl
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from time import monotonic, sleep
@@ -24,8 +24,11 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @contextmanager
-def file_lock(folder: Path, name: str, *, wait_seconds: float) -> Iterator[bool]:
-    """Yields whether the lock was got. The file stays: deleting it would let two hold one lock."""
+def file_lock(
+    folder: Path, name: str, *, wait_seconds: float, is_shared: bool = False
+) -> Iterator[bool]:
+    """Yields whether the lock was got. The file stays: deleting it would let two hold one lock.
+    Shared holders keep out only who wants it alone."""
     path = folder / f"{_UNSAFE.sub('_', name)}.lock"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -34,17 +37,22 @@ def file_lock(folder: Path, name: str, *, wait_seconds: float) -> Iterator[bool]
     except OSError as error:
         raise unavailable(error, path) from error
     try:
-        yield _until(lambda: _flock(handle), wait_seconds)
+        yield _until(lambda: _flock(handle, is_shared=is_shared), wait_seconds)
     finally:
         os.close(handle)
 
 
-def _flock(handle: int) -> bool:
+def _flock(handle: int, *, is_shared: bool) -> bool:
+    kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
+
+
+_ALONE: Final = (func.pg_try_advisory_lock, func.pg_advisory_unlock)
+_SHARED: Final = (func.pg_try_advisory_lock_shared, func.pg_advisory_unlock_shared)
 
 
 class SessionLocks:
@@ -61,8 +69,9 @@ class SessionLocks:
         return self._session if name in self._held else None
 
     @contextmanager
-    def lock(self, name: str, *, wait_seconds: float) -> Iterator[bool]:
+    def lock(self, name: str, *, wait_seconds: float, is_shared: bool = False) -> Iterator[bool]:
         """Yields whether the lock was got."""
+        take, release = _SHARED if is_shared else _ALONE
         if name in self._held:  # a session gets its own lock again, which would be two holders
             yield False
             return
@@ -71,21 +80,19 @@ class SessionLocks:
                 self._session = self._engine.connect()
         session = self._session
         try:
-            is_got = _until(
-                lambda: self._call(session, func.pg_try_advisory_lock, name), wait_seconds
-            )
+            is_got = _until(lambda: self._call(session, take, name), wait_seconds)
             if is_got:
                 self._held.add(name)
             yield is_got
         finally:
-            self._release(session, name)
+            self._release(session, name, release)
 
-    def _release(self, session: Connection, name: str) -> None:
+    def _release(self, session: Connection, name: str, release: Any) -> None:
         if name in self._held:
             self._held.remove(name)
             if self._held:
                 with suppress(StoreUnavailable):  # a session that is lost holds nothing
-                    self._call(session, func.pg_advisory_unlock, name)
+                    self._call(session, release, name)
         if not self._held and self._session is not None:
             # The session ends, and its locks with it, even when the server is gone already.
             self._session.invalidate()
@@ -98,6 +105,34 @@ class SessionLocks:
         query = select(function(int.from_bytes(digest, signed=True)))
         with expected_errors(self._where), session.begin():
             return bool(session.execute(query).scalar())
+
+
+class Shared:
+    """One shared lock of a process, taken for the first who needs it and held until the last."""
+
+    def __init__(self, take: Callable[[float], AbstractContextManager[bool]]) -> None:
+        self._take = take
+        self._users = 0
+        self._lock: AbstractContextManager[bool] | None = None
+
+    @contextmanager
+    def held(self, *, wait_seconds: float, once: Callable[[], None]) -> Iterator[bool]:
+        """Yields whether it was got. `once` is done right after it was taken."""
+        if self._users == 0:
+            self._lock = self._take(wait_seconds)
+            is_got = self._lock.__enter__()
+        else:
+            is_got = True
+        self._users += 1
+        try:
+            if is_got and self._users == 1:
+                once()
+            yield is_got
+        finally:
+            self._users -= 1
+            if self._users == 0 and self._lock is not None:
+                self._lock.__exit__(None, None, None)
+                self._lock = None
 
 
 def _until(take: Callable[[], bool], wait_seconds: float) -> bool:

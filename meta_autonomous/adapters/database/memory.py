@@ -146,6 +146,7 @@ class _Past:
                 ),
                 default=None,
             ),
+            budget_refused_at=self._budget_refused_at(entity, tried),
             paused_by_us_at=pause.effect_at if pause else None,
             paused_on=self.snapshot.account.day_of(pause.decided_at) if pause else None,
             pending=self.pending.get(key),
@@ -262,6 +263,14 @@ class _Past:
             )
             ends.append(ours.effect_at if ours else at_logged_time(turn, log).at)
         return ends
+
+    def _budget_refused_at(self, entity: Entity, tried: Sequence[Tried]) -> datetime | None:
+        """The last time that Meta refused a budget, if the entity still has the budget of then:
+        where somebody has changed it, the refusal says nothing any more."""
+        last = last_of(attempt for attempt in tried if attempt.field != ChangedField.STATUS)
+        if last is None or not last.is_refused or entity.budget is None:
+            return None
+        return last.effect_at if last.old == str(entity.budget.amount.minor) else None
 
     def _our_pause(
         self, entity: Entity, tried: Sequence[Tried], foreign: Sequence[Turn]

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from sqlalchemy import Engine
 
@@ -39,6 +39,7 @@ from meta_autonomous.adapters.database.engine import (
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
@@ -49,6 +50,7 @@ from meta_autonomous.ports import (
     AccountRecord,
     ActionRecord,
     AlertRecord,
+    Busy,
     ConfigError,
     CreativeRecord,
     Json,
@@ -62,6 +64,10 @@ from meta_autonomous.ports import (
     TestedPolicy,
     Trace,
 )
+
+#: The lock that whoever works an account shares, and that an upgrade of the tables wants alone.
+_TABLES: Final = "tables"
+_UPGRADE_WAITS: Final = 30.0
 
 
 class Database:
@@ -77,6 +83,9 @@ class Database:
         self._read_only = read_only
         self._opened: Engine | None = None
         self._session_locks: locks.SessionLocks | None = None  # PostgreSQL's
+        self._tables = locks.Shared(
+            lambda wait: self._lock(_TABLES, wait_seconds=wait, is_shared=True)
+        )
 
     @classmethod
     def in_memory(cls, platform: str) -> Self:
@@ -143,9 +152,19 @@ class Database:
             return False
         if found not in schema.REVISIONS:
             self.check()
-        with self._writing(locks_head=False) as unit:
-            schema.lock(unit.connection)
-            schema.migrate(unit.connection)
+        with self._lock(_TABLES, wait_seconds=_UPGRADE_WAITS) as is_alone:
+            if not is_alone:
+                raise Busy(
+                    f"the database is being worked with: {self.location}",
+                    remedy="Try again when that tick or approval has ended.",
+                )
+            with self._writing(locks_head=False) as unit:
+                schema.lock(unit.connection)
+                found = schema.revision(unit.connection)
+                if found in schema.REVISIONS:
+                    schema.migrate(unit.connection)
+                elif found is not None:  # a newer program was first
+                    schema.check(found)
         return True
 
     def backup(self, target: Path) -> None:
@@ -404,8 +423,7 @@ class Database:
         *,
         at: datetime,
         who: str,
-        extra_usd: Decimal = Decimal(0),
-        headroom_usd: Decimal | None = None,
+        money: MoneyAtCommit = NO_MONEY,
     ) -> Attempt:
         with self._writing_under_lock(change.account_id) as unit:
             return attempts.commit_intent(
@@ -414,8 +432,7 @@ class Database:
                 change,
                 at=at,
                 who=who,
-                extra_usd=extra_usd,
-                headroom_usd=headroom_usd,
+                money=money,
             )
 
     def record_event(
@@ -523,7 +540,7 @@ class Database:
             seq, hash_ = ledger.head(unit)
             return f"{seq}:{hash_}"
 
-    # --- retention: `operations.prune.Records` ------------------------------------------------------
+    # --- retention: `operations.prune.Records` ------------------------------------------------
 
     def prune_lock(self) -> AbstractContextManager[bool]:
         # PostgreSQL frees a lock shortly after its session has ended, not with it.
@@ -569,24 +586,32 @@ class Database:
     def account_lock(
         self, account_id: str, *, wait_seconds: float = 0.0
     ) -> AbstractContextManager[bool]:
-        """Yields whether this process works the account alone now."""
+        """Yields whether this process works the account alone now, with tables that stay as they
+        are meanwhile. Raises ConfigError when they were upgraded just before."""
         return self._locked(account_id, wait_seconds)
 
     @contextmanager
     def _locked(self, account_id: str, wait_seconds: float) -> Iterator[bool]:
-        name = self._lock_name(account_id)
-        path = self._site.path
-        if self._read_only or (path is None and self._site.is_sqlite):
+        if self._read_only or (self._site.path is None and self._site.is_sqlite):
             yield True  # it writes nothing, or nobody else can see the database
-        elif path is not None:
+            return
+        with self._tables.held(wait_seconds=wait_seconds, once=self.check) as are_ours:
+            if not are_ours:  # an upgrade is at work
+                yield False
+                return
+            with self._lock(self._lock_name(account_id), wait_seconds=wait_seconds) as is_got:
+                yield is_got
+
+    def _lock(
+        self, name: str, *, wait_seconds: float, is_shared: bool = False
+    ) -> AbstractContextManager[bool]:
+        path = self._site.path
+        if path is not None:
             folder = path.parent / "locks"
-            with locks.file_lock(folder, name, wait_seconds=wait_seconds) as is_got:
-                yield is_got
-        else:
-            if self._session_locks is None:
-                self._session_locks = locks.SessionLocks(self._engine, self.location)
-            with self._session_locks.lock(name, wait_seconds=wait_seconds) as is_got:
-                yield is_got
+            return locks.file_lock(folder, name, wait_seconds=wait_seconds, is_shared=is_shared)
+        if self._session_locks is None:
+            self._session_locks = locks.SessionLocks(self._engine, self.location)
+        return self._session_locks.lock(name, wait_seconds=wait_seconds, is_shared=is_shared)
 
     def _lock_name(self, account_id: str) -> str:
         return f"{self._platform}-{account_id}"

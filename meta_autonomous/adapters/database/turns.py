@@ -45,6 +45,11 @@ class Tried(NamedTuple):
         return self.state in OPEN_STATES
 
     @property
+    def is_refused(self) -> bool:
+        """A plain no, not a request to wait."""
+        return self.state is AttemptState.REFUSED and self.blocked_until is None
+
+    @property
     def is_applied(self) -> bool:
         return self.state in _APPLIED
 
