@@ -8,14 +8,16 @@ not, looked at. A gate about one entity never speaks of its parents: `open_entit
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from meta_autonomous.decision.context import Situation
-from meta_autonomous.decision.limits import Limits, PolicyBook
+from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
 from meta_autonomous.domain.entities import (
     LEGACY_ADVANTAGE,
     PURCHASE_EVENTS,
     PURCHASE_GOALS,
     SALES_OBJECTIVES,
+    AccountSnapshot,
     Ad,
     AdSet,
     Campaign,
@@ -25,6 +27,9 @@ from meta_autonomous.domain.entities import (
 from meta_autonomous.domain.verdict import Effect, Measure, Ruling, Verdict
 
 Gates = Mapping[str, tuple[Verdict, ...]]
+
+#: The one gate that binds nothing below: an ad set may be in scope where its campaign is not.
+SCOPE: Final = "candidate.scope"
 
 
 def passes(rule: str, *, observed: Measure, limit: Measure, message: str) -> Verdict:
@@ -61,9 +66,9 @@ def binding(gate: Verdict) -> bool:
     return gate.effect in (Effect.BLOCKS, Effect.DEFERS)
 
 
-def is_young(entity: Entity, limits: Limits, now: datetime) -> bool:
-    """Younger than MIN_AGE_HOURS, created in the future, or of unknown age."""
-    return binding(_age(entity, limits, now))
+def binds_below(gate: Verdict) -> bool:
+    """Whether a parent's gate keeps its children from being acted on, too."""
+    return binding(gate) and gate.rule != SCOPE
 
 
 def gates_of(
@@ -74,7 +79,7 @@ def gates_of(
     return (
         _account(situation),
         _purchases(situation),
-        _scope(entity, campaign, book),
+        _scope(entity, situation, book),
         _status(entity),
         _age(entity, limits, now),
         _measured(entity, campaign, situation),
@@ -88,12 +93,18 @@ def open_entities(gates: Gates, situation: Situation) -> frozenset[str]:
     closed = {
         entity_id for entity_id, verdicts in gates.items() if any(binding(v) for v in verdicts)
     }
+    closing = {entity_id for entity_id in closed if any(map(binds_below, gates[entity_id]))}
     return frozenset(
         entity.id
         for entity in situation.snapshot.entities()
         if entity.id not in closed
-        and all(parent.id not in closed for parent in situation.snapshot.parents_of(entity))
+        and all(parent.id not in closing for parent in situation.snapshot.parents_of(entity))
     )
+
+
+def campaigns_with_any_open(opened: frozenset[str], snapshot: AccountSnapshot) -> frozenset[str]:
+    """The campaigns in which anything may be acted on, themselves or something below them."""
+    return frozenset(entity.campaign_id for entity in snapshot.entities() if entity.id in opened)
 
 
 def with_parents(gates: Gates, situation: Situation) -> Gates:
@@ -103,7 +114,7 @@ def with_parents(gates: Gates, situation: Situation) -> Gates:
         if any(map(binding, gates[entity.id])):
             continue
         for parent in situation.snapshot.parents_of(entity):
-            closed = next((gate for gate in gates[parent.id] if binding(gate)), None)
+            closed = next((gate for gate in gates[parent.id] if binds_below(gate)), None)
             if closed is not None:
                 told[entity.id] = (*gates[entity.id], _under(parent, closed))
                 break
@@ -142,11 +153,16 @@ def _purchases(situation: Situation) -> Verdict:
     )
 
 
-def _scope(entity: Entity, campaign: Campaign | None, book: PolicyBook) -> Verdict:
-    name = campaign.name if campaign is not None else entity.name
-    inside = book.scope.covers(entity.campaign_id, name, entity.id)
+def in_scope(entity: Entity, snapshot: AccountSnapshot, book: PolicyBook) -> bool:
+    name = campaign_name_of(entity, snapshot.campaigns)
+    above = (parent.id for parent in snapshot.parents_of(entity))
+    return book.scope.covers(name, entity.id, entity.campaign_id, *above)
+
+
+def _scope(entity: Entity, situation: Situation, book: PolicyBook) -> Verdict:
+    inside = in_scope(entity, situation.snapshot, book)
     return (passes if inside else stops)(
-        "candidate.scope",
+        SCOPE,
         observed=inside,
         limit=True,
         message="Inside the configured scope." if inside else "Outside the configured scope.",

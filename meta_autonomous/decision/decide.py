@@ -12,6 +12,8 @@ from typing import Final
 
 from meta_autonomous.decision.candidates import (
     binding,
+    binds_below,
+    campaigns_with_any_open,
     gates_of,
     open_entities,
     stops,
@@ -185,8 +187,9 @@ def _turns(
     waiting: list[tuple[float, str]] = []
     for situation in situations:
         may_act = opened[situation.snapshot.account.id]
+        alive = campaigns_with_any_open(may_act, situation.snapshot)
         for campaign_id in situation.snapshot.campaigns:
-            if campaign_id in may_act:
+            if campaign_id in alive:
                 seen_at = situation.memory.of(campaign_id).last_evaluated_at
                 waiting.append((seen_at.timestamp() if seen_at else 0.0, campaign_id))
     waiting.sort()
@@ -220,9 +223,10 @@ def _proposals(
         pause_window=deciding.pause_windows[situation.snapshot.account.id],
     )
     actions: list[Action] = []
+    alive = campaigns_with_any_open(opened, situation.snapshot)
     for campaign in situation.snapshot.campaigns.values():
         limits = _limits(campaign, situation, deciding.book)
-        if campaign.id not in opened:
+        if campaign.id not in alive:
             continue
         wanted = want(campaign, limits, look, only_hard_stops=campaign.id not in turns)
         for entity_id, verdicts in wanted.gates.items():
@@ -268,9 +272,11 @@ def _paused_by_us(
         parents = situation.snapshot.parents_of(entity)
         closed = [
             gate
-            for one in (entity, *parents)
-            for gate in gates[one.id]
-            if binding(gate) and gate.rule.startswith("candidate.")
+            for gate in (
+                *filter(binding, gates[entity.id]),
+                *(gate for one in parents for gate in filter(binds_below, gates[one.id])),
+            )
+            if gate.rule.startswith("candidate.")
         ]
         reported = {parent.effective_status for parent in parents}
         if {gate.rule for gate in closed} <= _NOT_FOR_RESUME and reported <= {Status.ACTIVE}:
@@ -415,7 +421,6 @@ class Granting:
             totals=self.totals,
             granted_pauses=tuple(self.pauses),
             granted_geo=tuple(self.increases.get(situation.snapshot.account.id, ())),
-            freeze=self.deciding.book.freeze_at(self.deciding.now),
         )
 
     def _settle(

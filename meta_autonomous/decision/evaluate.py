@@ -57,6 +57,7 @@ def evaluate(
         outage=find_outage(snapshot, restatements),
         purchases_28d=_purchases(snapshot),
         geography=geography_of(snapshot, snapshot.observed_at),
+        outage_days=excluded,
     )
 
 
@@ -82,7 +83,7 @@ def pause_windows(
                 paused_on,
                 limits=limits,
                 restatements=restatements,
-                excluded=frozenset(),
+                excluded=situation.outage_days,
             )
         return _evaluation(
             snapshot,
@@ -91,7 +92,7 @@ def pause_windows(
             limits=limits,
             rates=situation.rates,
             estimates=known[key],
-            excluded=frozenset(),
+            excluded=situation.outage_days,
         )
 
     return look

@@ -124,17 +124,6 @@ def demotes(
     return replace(verdict, eligible_at=eligible_at)
 
 
-def clamps(refusal: Verdict, allowed: Money) -> Verdict:
-    """A size refusal that was answered by going on at the size which it allows."""
-    return replace(
-        refusal,
-        ruling=Ruling.CLAMP,
-        effect=Effect.NONE,
-        allowed=allowed,
-        message=f"{refusal.message} Cut to {allowed}.",
-    )
-
-
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
     """The word that governs when one rule looks at several things: the first of the strictest.
 
@@ -190,7 +179,9 @@ def seen(entity: Entity, case: Case) -> Evaluation:
     """
     paused_on = case.memory(entity).paused_on
     if entity.status == Status.PAUSED and paused_on is not None:
-        return _sums(entity, case, complete_days(paused_on, case.limits.lookback_days))
+        days = complete_days(paused_on, case.limits.lookback_days)
+        lost = case.situation.outage_days
+        return _sums(entity, case, tuple(day for day in days if day not in lost))
     return case.evaluation(entity) or _sums(entity, case, window_of(case))
 
 

@@ -15,6 +15,7 @@ from meta_autonomous.decision import (
     safety_spend,
     safety_timing,
 )
+from meta_autonomous.decision.candidates import in_scope
 from meta_autonomous.decision.context import AutomaticPause, Case
 from meta_autonomous.decision.plain import (
     Clock,
@@ -122,8 +123,6 @@ def _covered_micros(pauses: Iterable[AutomaticPause], case: Case) -> int:
 
 
 def _account_micros(case: Case) -> int:
-    if case.situation.window_spend_micros is not None:
-        return case.situation.window_spend_micros
     window = window_of(case)
     campaigns = case.snapshot.days.get(Level.CAMPAIGN, {})
     return sum(total(days, window).spend_micros for days in campaigns.values())
@@ -135,7 +134,7 @@ def scope(action: Action, case: Case) -> Verdict:
         campaign = case.snapshot.campaigns.get(entity.campaign_id)
         if campaign is None:
             return blocks(None, None, f"The campaign of the {named(entity)} was not read.")
-        if not case.book.scope.covers(campaign.id, campaign.name, entity.id):
+        if not in_scope(entity, case.snapshot, case.book):
             told = f"The {named(entity)} is outside the scope; see [scope] in the configuration."
             return blocks(campaign.name, None, told)
     return passes(None, None, "It is inside the scope.")

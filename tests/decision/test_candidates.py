@@ -9,7 +9,6 @@ import pytest
 from meta_autonomous.decision.candidates import (
     binding,
     gates_of,
-    is_young,
     open_entities,
     with_parents,
 )
@@ -43,16 +42,16 @@ def in_account(**changes: object) -> Situation:
     return a_shop(snapshot=a_snapshot(*entities, account=an_account(**changes)))
 
 
-def all_gates(situation: Situation) -> dict[str, tuple]:
-    book = PolicyBook()
+def all_gates(situation: Situation, scope: Scope | None = None) -> dict[str, tuple]:
+    book = PolicyBook(scope=scope or Scope())
     return {
         entity.id: gates_of(entity, book.limits, book, situation, NOW)
         for entity in situation.snapshot.entities()
     }
 
 
-def may_act(situation: Situation) -> frozenset[str]:
-    return open_entities(all_gates(situation), situation)
+def may_act(situation: Situation, scope: Scope | None = None) -> frozenset[str]:
+    return open_entities(all_gates(situation, scope), situation)
 
 
 # --- effective status ---------------------------------------------------------------------------
@@ -96,7 +95,6 @@ def test_a_young_one_is_told_when_its_time_comes():
 def test_an_unknown_or_future_creation_counts_as_too_young(created_at):
     campaign = a_campaign(created_at=created_at)
     assert closed(campaign, alone(campaign)) == ["candidate.age"]
-    assert is_young(campaign, Limits(), NOW)
 
 
 def test_the_future_is_too_young_even_without_a_minimum_age():
@@ -137,6 +135,22 @@ def test_an_ad_set_is_judged_by_its_campaigns_name():
     situation = alone(a_campaign())
     assert closed(an_adset(), situation, scope=Scope(include=("name of c1",))) == []
     assert closed(an_adset(), situation, scope=Scope(exclude=("name of c1",)))
+
+
+@pytest.mark.parametrize(
+    ("scope", "inside"),
+    [
+        (Scope(include=("s1",)), {"s1", "a1"}),
+        (Scope(include=("a1",)), {"a1"}),
+        (Scope(exclude=("s1",)), {"c1", "s2", "a2"}),
+        (Scope(include=("s1",), exclude=("a1",)), {"s1"}),
+        (Scope(include=("s1",), exclude=("name of c1",)), set()),
+        (Scope(include=("c1",), exclude=("s2",)), {"c1", "s1", "a1"}),
+    ],
+)
+def test_an_id_stands_for_the_entity_and_all_that_is_below_it(scope, inside):
+    situation = a_shop(a_campaign(), an_adset(), an_ad(), an_adset("s2"), an_ad("a2", adset="s2"))
+    assert may_act(situation, scope=scope) == inside
 
 
 # --- measured by purchases ----------------------------------------------------------------------

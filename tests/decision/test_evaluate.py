@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from meta_autonomous.decision import rules
 from meta_autonomous.decision.context import Situation
 from meta_autonomous.decision.evaluate import evaluate, evidence, pause_windows
 from meta_autonomous.decision.limits import Limits
@@ -15,6 +16,7 @@ from meta_autonomous.domain.quantities import Currency, Rates
 from tests.builders import (
     TODAY,
     a_campaign,
+    a_case,
     a_day,
     a_memory,
     a_snapshot,
@@ -148,6 +150,19 @@ def test_a_paused_entity_is_seen_in_the_window_of_its_pause():
     assert found.window[-1] == paused_on - timedelta(days=1)
     assert found.roas == 3
     assert look(situation.snapshot.ads["a1"]) == found  # computed once
+
+
+def test_days_without_tracking_leave_the_window_of_a_pause_too():
+    lost = WINDOW[-2:]
+    snapshot = broken(*lost)
+    memory = a_memory(snapshot, {"a1": remembering(paused_on=TODAY)})
+    situation = evaluate(snapshot, memory, rates=DOLLARS, limits=Limits(), restatements=None)
+    found = pause_windows(situation, Limits(), None)(snapshot.ads["a1"])
+    assert found.window == WINDOW[:-2]
+    assert found.roas == 3
+    paused = replace(snapshot.ads["a1"], status="PAUSED")
+    case = a_case(situation=situation)
+    assert rules.seen(paused, case).window == WINDOW[:-2]
 
 
 def test_what_was_never_paused_by_us_has_no_such_window():
