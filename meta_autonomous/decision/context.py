@@ -95,6 +95,7 @@ class Evaluation:
     spend_usd: Decimal | None  # None: no rate for the currency
     roas: Decimal | None  # raw value / spend; None without spend
     estimate: Estimate | None  # None: nothing to estimate from
+    average_orders: Decimal | None = None  # what the account's average one would have brought
 
     def prob_below(self, threshold: Decimal) -> Decimal | None:
         """P(true ROAS < threshold), six places; None without an estimate."""

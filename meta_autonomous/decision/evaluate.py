@@ -139,7 +139,14 @@ def _evaluation(
         spend_usd=rates.usd_of_micros(facts.spend_micros, snapshot.account.currency),
         roas=roas(facts),
         estimate=estimates.estimates.get(entity.id),
+        average_orders=_average_orders(entity.id, estimates),
     )
+
+
+def _average_orders(entity_id: str, estimates: LevelEstimates) -> Decimal | None:
+    if entity_id not in estimates.estimates:
+        return None
+    return Decimal(repr(round(estimates.average_orders(entity_id), 1)))
 
 
 def _of_level(snapshot: AccountSnapshot, level: Level) -> Mapping[str, Entity]:
@@ -190,6 +197,8 @@ def evidence(situation: Situation, entity: Entity) -> dict[str, object]:
         shown["interval"] = [_four(low), _four(high)]
         shown["exposure"] = _four(estimate.exposure)
         shown["orders_at_roas_1"] = _four(estimate.orders_at_one)
+    if evaluation.average_orders is not None:
+        shown["average_purchases"] = str(evaluation.average_orders)
     return shown
 
 

@@ -9,7 +9,7 @@ why it got none.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Final, NamedTuple
 
 from meta_autonomous.decision.candidates import passes, stops
@@ -17,10 +17,11 @@ from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.hard_stop import must_halt
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.posterior import Posterior, prob_ratio_at_least
+from meta_autonomous.decision.rules import percent, waiting
 from meta_autonomous.domain.action import SCALES, Action, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AdSet, BudgetKind, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
+from meta_autonomous.domain.verdict import Effect, Flip, Ruling, Verdict
 
 LARGEST_STEP: Final = Decimal("0.50")
 SMALLEST_STEP: Final = Decimal("0.01")
@@ -139,8 +140,15 @@ def _want_pauses(
                 "wanted.children",
                 observed=_two(_roas_of(good, situation)),
                 limit=limits.hard_stop_roas,
-                message=f"Not paused as a whole: {good.level} {good.id} below it has ROAS "
-                f"{_two(_roas_of(good, situation))}. Its failing children are paused instead.",
+                message=f"Not paused as a whole: the {_level(good)} {good.name!r} below it has "
+                f"ROAS {_two(_roas_of(good, situation))}. What fails below it is paused instead.",
+                flip=Flip(
+                    fact="roas of what is below",
+                    needed=limits.hard_stop_roas,
+                    words=f"if nothing below it had a ROAS of {limits.hard_stop_roas} or more "
+                    f"(the {_level(good)} {good.name!r} has {_two(_roas_of(good, situation))})",
+                    would="be paused as a whole",
+                ),
             ),
         )
     elif evaluation is not None and entity.id in look.open_ids:
@@ -156,17 +164,38 @@ def _say_why_spared(
     roas, limit = evaluation.roas, limits.hard_stop_roas
     if roas is None or roas >= limit:
         return
-    sure = evaluation.prob_below(limit)
+    sure, needed = evaluation.prob_below(limit), limits.hard_stop_confidence
+    spent, least = evaluation.spend_usd, limits.min_spend_usd
+    is_unsure, is_thin = sure is None or sure < needed, spent is None or spent < least
+    if not (is_unsure or is_thin):
+        return  # it is one, and something else keeps it from being paused
+    why, wish = [], []
+    if is_unsure:
+        is_sure = (
+            "how sure that is can't be told" if sure is None else f"that is {_percent(sure)} sure"
+        )
+        why.append(f"{is_sure}, and {_percent(needed)} is needed")
+        wish.append(
+            f"{_percent(needed)} of confidence that its true ROAS is below {limit} (it is "
+            f"{_percent(sure)})"
+        )
+    if is_thin:
+        why.append(f"it spent {_dollars(spent)}, and {_dollars(least)} is needed")
+        wish.append(f"{_dollars(least)} of spend (there was {_dollars(spent)})")
     wanted.say(
         entity,
         stops(
             "wanted.pause",
-            observed=sure,
-            limit=limits.hard_stop_confidence,
-            message=f"Not paused: ROAS {_two(roas)} is below {limit}, but it is only "
-            f"{_percent(sure)} sure that the true ROAS is; {_percent(limits.hard_stop_confidence)}"
-            f" is needed, on a spend of {_dollars(limits.min_spend_usd)} (there were "
-            f"{_dollars(evaluation.spend_usd)}).",
+            observed=sure if is_unsure else spent,
+            limit=needed if is_unsure else least,
+            message=f"Not paused: its ROAS of {_two(roas)} is below {limit}, but "
+            f"{'; '.join(why)}.",
+            flip=Flip(
+                fact="confidence" if is_unsure else "spend_usd",
+                needed=needed if is_unsure else least,
+                words=f"with {' and '.join(wish)}",
+                would="be paused",
+            ),
         ),
     )
 
@@ -225,6 +254,12 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
                 observed=None,
                 limit=limits.resume_roas,
                 message="Paused by this system; its window has no spend to judge it by.",
+                flip=Flip(
+                    fact="spend",
+                    needed=None,
+                    words="if something had been spent in that window",
+                    would="be looked at again",
+                ),
             ),
         )
         return wanted
@@ -235,17 +270,31 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
         and confidence is not None
         and confidence >= limits.min_action_confidence
     )
-    verdict = (passes if ready else stops)(
-        "wanted.resume",
-        observed=_two(evaluation.roas),
-        limit=limits.resume_roas,
-        message=f"Paused by this system; restated, the window of that decision has ROAS "
+    told = (
+        f"Paused by this system; restated, the window of that decision has ROAS "
         f"{_two(evaluation.roas)}, {_percent(confidence)} sure that it is at least "
-        f"{limits.resume_roas} ({_percent(limits.min_action_confidence)} needed).",
+        f"{limits.resume_roas} ({_percent(limits.min_action_confidence)} needed)."
     )
-    wanted.say(entity, verdict)
+    measured = _two(evaluation.roas)
     if not ready:
+        flip = _with_roas(
+            evaluation.roas, confidence, limits.resume_roas, limits.min_action_confidence
+        )
+        wanted.say(
+            entity,
+            stops(
+                "wanted.resume",
+                observed=measured,
+                limit=limits.resume_roas,
+                message=told,
+                flip=replace(flip, would="be proposed to run again"),
+            ),
+        )
         return wanted
+    wanted.say(
+        entity,
+        passes("wanted.resume", observed=measured, limit=limits.resume_roas, message=told),
+    )
     action = Action(
         type=ActionType.RESUME,
         entity=entity,
@@ -261,6 +310,23 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
     return wanted
 
 
+def _with_roas(
+    roas: Decimal | None,
+    sure: Decimal | None,
+    threshold: Decimal,
+    needed: Decimal,
+    *,
+    side: str = "at least",
+) -> Flip:
+    """The point condition and the probability, both: neither is enough."""
+    return Flip(
+        fact="roas",
+        needed=threshold,
+        words=f"with a ROAS of {side} {threshold}, {_percent(needed)} sure of it (it is "
+        f"{_two(roas)}, {_percent(sure)} sure)",
+    )
+
+
 # --- budgets ------------------------------------------------------------------------------------
 
 
@@ -268,7 +334,7 @@ def _want_budget(entity: Entity, limits: Limits, look: Campaigns, wanted: Wanted
     """A scale action for one holder of a budget; for anything else, why there is none."""
     situation = look.situation
     if entity.budget is None:
-        wanted.say(entity, _no_budget_here(entity, situation))
+        wanted.say(entity, _no_budget_here(entity, limits, situation))
         return
     current = entity.budget.daily(look.now)
     if current is None or current.minor <= 0:
@@ -280,6 +346,12 @@ def _want_budget(entity: Entity, limits: Limits, look: Campaigns, wanted: Wanted
                 limit=None,
                 message="Its budget per day can't be told (a lifetime budget without an end, or "
                 "past it), so it is left alone.",
+                flip=Flip(
+                    fact="budget",
+                    needed=None,
+                    words="with a daily budget, or a lifetime budget that has an end ahead",
+                    would="be looked at",
+                ),
             ),
         )
         return
@@ -296,8 +368,14 @@ def _pause_or_nothing(reported: Entity) -> Verdict:
         "wanted.status",
         observed=reported.effective_status,
         limit=Status.ACTIVE.value,
-        message=f"Meta reports {reported.level} {reported.id} {reported.effective_status}: it may "
-        "be paused, but no budget is changed.",
+        message=f"Meta reports the {_level(reported)} {reported.name!r} "
+        f"{reported.effective_status}: it may be paused, but no budget is changed.",
+        flip=Flip(
+            fact="effective_status",
+            needed=Status.ACTIVE.value,
+            words=f"once Meta reports the {_level(reported)} ACTIVE",
+            would="be looked at for its budget",
+        ),
     )
 
 
@@ -313,6 +391,9 @@ def _scale(
                 observed=None,
                 limit=None,
                 message="No spend in the window, so it has no ROAS to act on.",
+                flip=Flip(
+                    fact="spend", needed=None, words="once it has spent", would="be looked at"
+                ),
             ),
         )
         return None
@@ -326,6 +407,7 @@ def _scale(
                 limit=f"{limits.scale_down_roas}..{limits.scale_up_roas}",
                 message=f"ROAS {_two(roas)} lies between {limits.scale_down_roas} (cut at or "
                 f"below) and {limits.scale_up_roas} (raise at or above): nothing to change.",
+                flip=_out_of_the_middle(entity, evaluation, limits, look),
             ),
         )
         return None
@@ -343,7 +425,14 @@ def _scale(
                 limit=needed,
                 message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but it is only "
                 f"{_percent(confidence)} sure that the true ROAS is {side} {threshold}; "
-                f"{_percent(needed)} is needed.",
+                f"{_percent(needed)} is needed{_why_more(needed, limits, up=up)}.",
+                flip=Flip(
+                    fact="confidence",
+                    needed=needed,
+                    words=f"with {_percent(needed)} of confidence (it is {_percent(confidence)})",
+                    would="be raised" if up else "be cut",
+                ),
+                eligible_at=_turned_long_ago(entity, confidence, limits, look),
             ),
         )
         return None
@@ -364,6 +453,12 @@ def _scale(
                 message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but from "
                 f"{current} there is no step left: it is at the account's minimum, or a step is "
                 "less than the smallest unit.",
+                flip=Flip(
+                    fact="budget",
+                    needed=None,
+                    words=f"from a budget above {current}",
+                    would="be raised" if up else "be cut",
+                ),
             ),
         )
         return None
@@ -391,6 +486,37 @@ def _scale(
         f"ROAS is {side} {threshold}",
         stake_usd=abs(look.situation.usd(proposed - current) or Decimal(0)),
     )
+
+
+def _out_of_the_middle(
+    entity: Entity, evaluation: Evaluation, limits: Limits, look: Campaigns
+) -> Flip:
+    """Towards the nearer of both ends, with the confidence that it takes there."""
+    roas = evaluation.roas or Decimal(0)
+    down, up = limits.scale_down_roas, limits.scale_up_roas
+    if up - roas <= roas - down:
+        needed = _needed_confidence(entity, 1, limits, look)
+        flip = _with_roas(roas, evaluation.prob_at_least(up), up, needed)
+        return replace(flip, would="be raised")
+    needed = _needed_confidence(entity, -1, limits, look)
+    flip = _with_roas(roas, evaluation.prob_below(down), down, needed, side="at most")
+    return replace(flip, would="be cut")
+
+
+def _why_more(needed: Decimal, limits: Limits, *, up: bool) -> str:
+    if needed == limits.min_action_confidence:
+        return ""
+    return f", since its last change was a {'cut' if up else 'raise'} within 7 days"
+
+
+def _turned_long_ago(
+    entity: Entity, confidence: Decimal | None, limits: Limits, look: Campaigns
+) -> datetime | None:
+    """When waiting alone is enough: the last change of the other direction is 7 days old then."""
+    if confidence is None or confidence < limits.min_action_confidence:
+        return None
+    last = look.situation.memory.of(entity.id).last_direction_at
+    return None if last is None else last + REVERSAL_WINDOW
 
 
 def _needed_confidence(entity: Entity, direction: int, limits: Limits, look: Campaigns) -> Decimal:
@@ -422,12 +548,12 @@ def _warn_if_underspent(
         )
 
 
-def _no_budget_here(entity: Entity, situation: Situation) -> Verdict:
+def _no_budget_here(entity: Entity, limits: Limits, situation: Situation) -> Verdict:
     holder = situation.snapshot.budget_holder(entity)
     if holder is None or holder.id == entity.id:
         where = "its budget lives on its ad sets"
     else:
-        where = f"it spends the budget of {holder.level} {holder.id}"
+        where = f"it spends the budget of its {_level(holder)} {holder.name!r}"
     more = ""
     if isinstance(entity, AdSet) and isinstance(holder, Campaign):
         more = " Under a campaign budget Meta itself moves money between ad sets."
@@ -436,7 +562,22 @@ def _no_budget_here(entity: Entity, situation: Situation) -> Verdict:
         observed=entity.level.value,
         limit=None,
         message=f"No budget of its own: {where}.{more}",
+        flip=_to_be_paused(situation.evaluation(entity), limits),
     )
+
+
+def _to_be_paused(evaluation: Evaluation | None, limits: Limits) -> Flip | None:
+    """Nothing but a pause fits what has no budget; one that is near it is told by its own gate."""
+    if evaluation is None or evaluation.roas is None or evaluation.roas < limits.hard_stop_roas:
+        return None
+    flip = _with_roas(
+        evaluation.roas,
+        evaluation.prob_below(limits.hard_stop_roas),
+        limits.hard_stop_roas,
+        limits.hard_stop_confidence,
+        side="less than",
+    )
+    return replace(flip, would="be paused")
 
 
 # --- reallocation -------------------------------------------------------------------------------
@@ -490,17 +631,26 @@ def _want_reallocation(
         _needed_confidence(worst.adset, -1, limits, look),
         _needed_confidence(best.adset, 1, limits, look),
     )
-    verdict = (passes if sure >= needed else stops)(
-        "wanted.reallocate",
-        observed=sure,
-        limit=needed,
-        message=f"Ad set {best.id} (ROAS {_two(best.roas)}) against {worst.id} (ROAS "
-        f"{_two(worst.roas)}): {_percent(sure)} sure that the true ratio is at least "
-        f"{limits.reallocate_ratio}; {_percent(needed)} is needed.",
+    told = (
+        f"Ad set {best.adset.name!r} (ROAS {_two(best.roas)}) against {worst.adset.name!r} (ROAS "
+        f"{_two(worst.roas)}): {_percent(sure)} sure that the one does at least "
+        f"{limits.reallocate_ratio} times as well as the other; {_percent(needed)} is needed."
     )
-    wanted.say(worst.adset, verdict)
     if sure < needed:
+        flip = Flip(
+            fact="confidence",
+            needed=needed,
+            words=f"with {_percent(needed)} of confidence that {best.adset.name!r} does so much "
+            f"better (it is {_percent(sure)})",
+            would="give budget to it",
+        )
+        wanted.say(
+            worst.adset,
+            stops("wanted.reallocate", observed=sure, limit=needed, message=told, flip=flip),
+        )
         return
+    verdict = passes("wanted.reallocate", observed=sure, limit=needed, message=told)
+    wanted.say(worst.adset, verdict)
     action = _move(worst, best, look, wanted, sure=sure, why=verdict.message)
     if action is None or _rests_after_rejection(action, look, wanted):
         return
@@ -531,6 +681,12 @@ def _move(
                 limit=minimum.plain(),
                 message=f"From {donor} a day there is nothing to move: it is at the account's "
                 "minimum, or the amount is less than the smallest unit.",
+                flip=Flip(
+                    fact="budget",
+                    needed=None,
+                    words=f"from a budget above {minimum}",
+                    would="give budget away",
+                ),
             ),
         )
         return None
@@ -544,7 +700,7 @@ def _move(
         roas=worst.roas,
         expected_roas=worst.seen.expected_roas,
         confidence=sure,
-        reason=f"Move money from ad set {worst.id} to {best.id}. {why}",
+        reason=why,
         stake_usd=look.situation.usd(amount) or Decimal(0),
     )
 
@@ -577,8 +733,14 @@ def _alive(
                     "wanted.parent",
                     observed=over.id,
                     limit=None,
-                    message=f"Nothing is done below {over.level} {over.id}, which this tick "
-                    "wants paused.",
+                    message=f"Nothing is done below the {_level(over)} {over.name!r}, which this "
+                    "tick wants paused.",
+                    flip=Flip(
+                        fact="parent",
+                        needed=None,
+                        words=f"if the {_level(over)} {over.name!r} were not to be paused",
+                        would="be judged by itself",
+                    ),
                 ),
             )
         nearest = over or (entity if entity.id in paused else None)
@@ -601,13 +763,30 @@ def _rests_after_rejection(action: Action, look: Campaigns, wanted: Wanted) -> b
                 "wanted.rejected",
                 observed=rejected_at.isoformat(timespec="seconds"),
                 limit=24,
-                message=f"A {action.type} was rejected by a person at {rejected_at:%Y-%m-%d %H:%M}"
-                " UTC; it isn't proposed again for 24 hours.",
+                message=f"A person rejected the {_SAID[action.type]} at "
+                f"{rejected_at:%Y-%m-%d %H:%M} UTC; it isn't proposed again for 24 h.",
+                flip=replace(
+                    waiting(rejected_at + REJECTION_REST, "that is 24 h ago"),
+                    would="be proposed again",
+                ),
             ),
             eligible_at=rejected_at + REJECTION_REST,
         ),
     )
     return True
+
+
+_SAID: Final = {
+    ActionType.PAUSE: "pause",
+    ActionType.SCALE_UP: "raise",
+    ActionType.SCALE_DOWN: "cut",
+    ActionType.REALLOCATE: "reallocation",
+    ActionType.RESUME: "resumption",
+}
+
+
+def _level(entity: Entity) -> str:
+    return "ad set" if entity.level == "adset" else str(entity.level)
 
 
 def _roas_of(entity: Entity, situation: Situation) -> Decimal | None:
@@ -629,7 +808,11 @@ def _two(value: Decimal | None) -> Decimal | None:
 
 
 def _percent(value: Decimal | None) -> str:
-    return "not at all" if value is None else f"{value:.0%}".replace("%", " %")
+    """Whole points, but never so rounded that what is not reached seems reached."""
+    if value is None:
+        return "not at all"
+    is_a_limit = value == round(value, 3)
+    return percent(value if is_a_limit else value.quantize(Decimal("0.01"), ROUND_FLOOR))
 
 
 def _dollars(value: Decimal | None) -> str:

@@ -302,7 +302,7 @@ def test_the_later_of_two_changes_decides_how_long_to_wait() -> None:
 
     assert verdict.eligible_at == hours_ago(2) + timedelta(hours=24)
     foreign = {"c1": replace(record, last_executed_at=None)}
-    assert "by someone else: the daily budget, from 400 to 500" in (
+    assert "by someone else (the daily budget, from 400 to 500)" in (
         ask(COOLDOWN, a_scale_up(), memory=foreign).message
     )
 
