@@ -31,7 +31,7 @@ from meta_autonomous.decision.rules import (
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
 from meta_autonomous.domain.entities import AdSet, Campaign, Entity
 from meta_autonomous.domain.performance import total
-from meta_autonomous.domain.verdict import Flip, Verdict
+from meta_autonomous.domain.verdict import Flip, Measure, Verdict
 
 #: A read older than this says nothing of now.
 LONGEST_READ_AGE: Final = timedelta(hours=24)
@@ -89,7 +89,7 @@ def _data_of(entity: Entity, case: Case) -> Verdict:
 
 def possible_roas(roas: Decimal | None) -> Verdict:
     if roas is None or not roas.is_finite() or roas < 0:
-        return blocks(_told(roas), 0, f"The ROAS is {_told(roas)}; nothing is decided on that.")
+        return blocks(_shown(roas), 0, f"The ROAS is {_told(roas)}; nothing is decided on that.")
     return passes(tidy(roas), 0, f"ROAS {number(roas)} can be.")
 
 
@@ -100,7 +100,7 @@ def sane_roas(roas: Decimal | None, confidence: Decimal | None) -> Verdict:
         return possible
     if confidence is None or not confidence.is_finite() or not 0 <= confidence <= 1:
         told = f"The confidence is {_told(confidence)}, not a probability between 0 and 1."
-        return blocks(_told(confidence), 1, told)
+        return blocks(_shown(confidence), 1, told)
     told = f"ROAS {number(roas)} with confidence {percent(confidence)}"
     if roas < _SUSPICIOUS_ROAS and confidence >= _SUSPICIOUS_CONFIDENCE:
         told += " is very low and very sure; check that purchases are still tracked."
@@ -171,6 +171,11 @@ def _direction(action: Action) -> Verdict:
     if not wanted.get(action.type, True):
         return blocks(None, None, f"The budgets do not do what a {action.type} does.")
     return passes(None, None, "The budgets go where the action says.")
+
+
+def _shown(value: Decimal | None) -> Measure:
+    """A number as one; what is none, in words: JSON has no other for it."""
+    return tidy(value) if value is not None and value.is_finite() else _told(value)
 
 
 def _told(value: Decimal | None) -> str:

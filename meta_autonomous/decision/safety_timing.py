@@ -136,13 +136,7 @@ def _changes(entity: Entity, case: Case) -> Sequence[tuple[datetime | None, str]
 def platform_pace(action: Action, case: Case) -> Verdict:
     """What Meta would refuse now is not sent; it waits for a later tick."""
     return strictest(
-        verdict
-        for leg in action.legs
-        for verdict in (
-            _blocked_by_meta(leg, case),
-            _sent_too_often(leg, case),
-            _above_spent(leg, case),
-        )
+        ask(leg, case) for leg in action.legs for ask in (_INCREASE if leg.is_increase else _CUT)
     )
 
 
@@ -178,8 +172,6 @@ def _sent_too_often(leg: BudgetLeg, case: Case) -> Verdict:
 
 def _above_spent(leg: BudgetLeg, case: Case) -> Verdict:
     """Amounts in micros: a daily budget against today, a lifetime one against all it spent."""
-    if leg.is_increase:
-        return passes(None, ABOVE_SPENT, "An increase can't fall under what was spent.")
     budget = leg.entity.budget
     if budget is None:
         raise ValueError(f"the {named(leg.entity)} has no budget of its own")
@@ -205,6 +197,12 @@ def _above_spent(leg: BudgetLeg, case: Case) -> Verdict:
         eligible_at=eligible_at,
         flip=_next_day(eligible_at) if eligible_at is not None else _shallower(leg, spent),
     )
+
+
+#: What is told of a budget that may be sent: the first of these. An increase can't fall under what
+#: was spent.
+_INCREASE: Final = (_sent_too_often, _blocked_by_meta)
+_CUT: Final = (_above_spent, *_INCREASE)
 
 
 def _next_day(midnight: datetime) -> Flip:
