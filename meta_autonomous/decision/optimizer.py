@@ -172,12 +172,14 @@ def _say_why_spared(
     why, wish = [], []
     if is_unsure:
         is_sure = (
-            "how sure that is can't be told" if sure is None else f"that is {_percent(sure)} sure"
+            "how sure that is can't be told"
+            if sure is None
+            else f"that is {_percent(sure, short_of=needed)} sure"
         )
         why.append(f"{is_sure}, and {_percent(needed)} is needed")
         wish.append(
             f"{_percent(needed)} of confidence that its true ROAS is below {limit} (it is "
-            f"{_percent(sure)})"
+            f"{_percent(sure, short_of=needed)})"
         )
     if is_thin:
         why.append(f"it spent {_dollars(spent)}, and {_dollars(least)} is needed")
@@ -264,6 +266,7 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
         )
         return wanted
     confidence = evaluation.prob_at_least(limits.resume_roas)
+    needed = limits.min_action_confidence
     ready = (
         not is_hard_stop(evaluation, limits)
         and evaluation.roas >= limits.resume_roas
@@ -272,8 +275,8 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
     )
     told = (
         f"Paused by this system; restated, the window of that decision has ROAS "
-        f"{_two(evaluation.roas)}, {_percent(confidence)} sure that it is at least "
-        f"{limits.resume_roas} ({_percent(limits.min_action_confidence)} needed)."
+        f"{_two(evaluation.roas)}, {_percent(confidence, short_of=needed)} sure that it is at "
+        f"least {limits.resume_roas} ({_percent(needed)} needed)."
     )
     measured = _two(evaluation.roas)
     if not ready:
@@ -323,7 +326,7 @@ def _with_roas(
         fact="roas",
         needed=threshold,
         words=f"with a ROAS of {side} {threshold}, {_percent(needed)} sure of it (it is "
-        f"{_two(roas)}, {_percent(sure)} sure)",
+        f"{_two(roas)}, {_percent(sure, short_of=needed)} sure)",
     )
 
 
@@ -424,12 +427,13 @@ def _scale(
                 observed=confidence,
                 limit=needed,
                 message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but it is only "
-                f"{_percent(confidence)} sure that the true ROAS is {side} {threshold}; "
-                f"{_percent(needed)} is needed{_why_more(needed, limits, up=up)}.",
+                f"{_percent(confidence, short_of=needed)} sure that the true ROAS is {side} "
+                f"{threshold}; {_percent(needed)} is needed{_why_more(needed, limits, up=up)}.",
                 flip=Flip(
                     fact="confidence",
                     needed=needed,
-                    words=f"with {_percent(needed)} of confidence (it is {_percent(confidence)})",
+                    words=f"with {_percent(needed)} of confidence (it is "
+                    f"{_percent(confidence, short_of=needed)})",
                     would="be raised" if up else "be cut",
                 ),
                 eligible_at=_turned_long_ago(entity, confidence, limits, look),
@@ -633,7 +637,7 @@ def _want_reallocation(
     )
     told = (
         f"Ad set {best.adset.name!r} (ROAS {_two(best.roas)}) against {worst.adset.name!r} (ROAS "
-        f"{_two(worst.roas)}): {_percent(sure)} sure that the one does at least "
+        f"{_two(worst.roas)}): {_percent(sure, short_of=needed)} sure that the one does at least "
         f"{limits.reallocate_ratio} times as well as the other; {_percent(needed)} is needed."
     )
     if sure < needed:
@@ -641,7 +645,7 @@ def _want_reallocation(
             fact="confidence",
             needed=needed,
             words=f"with {_percent(needed)} of confidence that {best.adset.name!r} does so much "
-            f"better (it is {_percent(sure)})",
+            f"better (it is {_percent(sure, short_of=needed)})",
             would="give budget to it",
         )
         wanted.say(
@@ -807,12 +811,18 @@ def _two(value: Decimal | None) -> Decimal | None:
     return None if value is None else value.quantize(Decimal("0.01"))
 
 
-def _percent(value: Decimal | None) -> str:
-    """Whole points, but never so rounded that what is not reached seems reached."""
+def _percent(value: Decimal | None, *, short_of: Decimal | None = None) -> str:
+    """Whole points. Nothing is 100 % sure, and what falls short of a limit must not look as if it
+    reached it."""
     if value is None:
         return "not at all"
-    is_a_limit = value == round(value, 3)
-    return percent(value if is_a_limit else value.quantize(Decimal("0.01"), ROUND_FLOOR))
+    if value == round(value, 3):
+        return percent(value)  # a limit, as it was set
+    rounded = round(value, 2)
+    hides_the_gap = short_of is not None and value < short_of <= rounded
+    if hides_the_gap or value < 1 <= rounded:
+        rounded = value.quantize(SMALLEST_STEP, ROUND_FLOOR)
+    return percent(rounded)
 
 
 def _dollars(value: Decimal | None) -> str:

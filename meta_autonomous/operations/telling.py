@@ -222,9 +222,9 @@ def _percent(fraction: Decimal) -> str:
 
 
 def _sure(share: Decimal | float) -> str:
-    """Never rounded up: nothing is 100 % sure."""
-    points = int(Decimal(str(share)) * 100)
-    return "more than 99 %" if points >= _ALMOST_SURE else f"{points} %"
+    """Nothing is 100 % sure."""
+    points = round(Decimal(str(share)) * 100)
+    return "more than 99 %" if points > _ALMOST_SURE else f"{points} %"
 
 
 _ALMOST_SURE: Final = 99

@@ -5,7 +5,7 @@ rule itself. The numbers are those of the settings' defaults, unless a case says
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -785,10 +785,10 @@ def taken_back(ago: timedelta, field: str) -> Callable[[], Asked]:
 
 WEEK = timedelta(days=7)
 case = _of("auto.human_override")
-for field, word in (("reversed_at", "reversed"), ("rejected_at", "rejected")):
-    case(ALLOWED, f"{word} 7 days ago", taken_back(WEEK, field), 168, 168, word)
+for record, word in (("reversed_at", "reversed"), ("rejected_at", "rejected")):
+    case(ALLOWED, f"{word} 7 days ago", taken_back(WEEK, record), 168, 168, word)
     case(
-        REFUSED, f"{word} a second less ago", taken_back(WEEK - SECOND, field),
+        REFUSED, f"{word} a second less ago", taken_back(WEEK - SECOND, record),
         "167.99", 168, "a person decides",
     )  # fmt: skip
 
@@ -843,7 +843,7 @@ class GateCase:
     is_open: bool
     says: str
     situation: Callable[[], Situation]
-    scope: Scope = field(default_factory=Scope)
+    scope: Scope
 
 
 def shop(**campaign: Any) -> Callable[[], Situation]:
