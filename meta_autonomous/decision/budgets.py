@@ -109,7 +109,8 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     change = (leg.proposed - base) / base
     told = f"The {named(leg.entity)} would go to {leg.proposed} a day"
     told += f", {percent(change, signed=True)} of {base}"
-    told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
+    if base != leg.current:
+        told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
     if nearest != leg.proposed.minor:
         allowed = towards_current(leg, nearest)
         refusal = _too_far(leg, case, told, limit, base)

@@ -33,7 +33,7 @@ Gates = Mapping[str, tuple[Verdict, ...]]
 #: The one gate that binds nothing below: an ad set may be in scope where its campaign is not.
 SCOPE: Final = "candidate.scope"
 IN_SCOPE: Final = Flip(
-    fact="[scope]", needed=True, words="with [scope] in the configuration covering it"
+    fact="[scope]", needed=True, words="once [scope] in the configuration covers it"
 )
 
 

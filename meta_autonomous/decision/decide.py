@@ -346,7 +346,7 @@ def _why_asked(action: Action, limits: Limits) -> Verdict:
     surer = Flip(
         fact="confidence",
         needed=needed,
-        words=f"with {percent(needed)} of confidence (it is {shown})",
+        words=f"once that is {percent(needed)} sure (now {shown})",
     )
     told = f"The confidence is {shown}; to act without a person takes {percent(needed)}."
     return _asks("auto.confidence", sure, needed, told, surer)
@@ -521,8 +521,8 @@ class Granting:
                     "limits.actions_per_tick",
                     observed=self.spent_actions,
                     limit=most,
-                    message=f"The {most:,} actions of this tick are used up: it waits for the "
-                    "next one.",
+                    message=f"MAX_ACTIONS_PER_TICK ({most:,}) is used up: it waits for the next "
+                    "tick.",
                     flip=Flip(
                         fact="MAX_ACTIONS_PER_TICK",
                         needed=self.wanted_actions,

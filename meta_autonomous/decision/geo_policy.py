@@ -98,7 +98,7 @@ def _within(distribution: Distribution, found: Mapping[str, Decimal], limits: Li
         f"at most {percent(limits.max_single_country_pct)} of the budget in {country} "
         f"({percent(distribution[country])} would be)"
         if distribution[country] > limits.max_single_country_pct
-        else f"at least {percent(limits.min_spain_percentage)} in {country} "
+        else f"at least {percent(limits.min_spain_percentage)} of the budget in {country} "
         f"({percent(distribution[country])} would be)"
         for country in sorted(found, key=lambda country: (-distribution[country], country))
     ]

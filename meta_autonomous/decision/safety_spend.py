@@ -275,7 +275,7 @@ def _known(unpriced: str) -> Flip:
     variable = re.search(r"META_AUTO_FX_\w+", unpriced)
     if variable is not None:
         return priced(variable[0])
-    return Flip(fact="unpriced", needed=0, words=f"once it is read ({unpriced})")
+    return Flip(fact="unpriced", needed=0, words=f"once all accounts are read ({unpriced})")
 
 
 def _higher_cap(needed_usd: Decimal, cap: Decimal) -> Flip:

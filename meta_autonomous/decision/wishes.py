@@ -53,13 +53,12 @@ def no_hard_stop(evaluation: Evaluation, limits: Limits) -> Verdict | None:
     why, wish = [], []
     if is_unsure:
         shown = in_percent(sure, short_of=needed)
-        is_sure = f"that is {shown} sure"
+        is_sure = f"it is only {shown} sure that the true one is"
         why.append(
             f"{is_sure if sure is not None else _UNTOLD}, and {in_percent(needed)} is needed"
         )
         wish.append(
-            f"{in_percent(needed)} of confidence that its true ROAS is below {limit} (it is "
-            f"{shown})"
+            f"{in_percent(needed)} of confidence that its true ROAS is below {limit} (now {shown})"
         )
     if is_thin:
         why.append(f"it spent {in_dollars(spent)}, and {in_dollars(least)} is needed")
@@ -241,6 +240,9 @@ def not_sure_enough(
     """`claim` is ``"at least 2.0"``; `turns` that it would turn back the last change."""
     wish = "raise" if up else "cut"
     since = f", since its last change was a {'cut' if up else 'raise'} within 7 days"
+    words = f"once that is {in_percent(needed)} sure (now {in_percent(sure, short_of=needed)})"
+    if eligible_at is not None:
+        words += f", or {waiting(eligible_at, 'that change is 7 days old').words}"
     return stops(
         "wanted.confidence",
         observed=sure,
@@ -251,8 +253,7 @@ def not_sure_enough(
         flip=Flip(
             fact="confidence",
             needed=needed,
-            words=f"with {in_percent(needed)} of confidence (it is "
-            f"{in_percent(sure, short_of=needed)})",
+            words=words,
             would=RAISED if up else CUT,
         ),
         eligible_at=eligible_at,

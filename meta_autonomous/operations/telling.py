@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+from meta_autonomous.decision.rules import clock
 from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
@@ -167,7 +168,7 @@ def _aside(gate: Verdict, trace: Trace) -> Iterator[str]:
 def _when(trace: Trace, binding: Sequence[Verdict]) -> Iterator[str]:
     """Where no sentence about time was said before."""
     again = trace.eligible_again_at
-    if again is None or any(gate.flip and gate.flip.fact == "time" for gate in binding):
+    if again is None or any(gate.flip and clock(again) in gate.flip.words for gate in binding):
         return
     only_waiting = all(gate.eligible_at is not None for gate in binding)
     sure = "Time alone is enough" if only_waiting else "It is not eligible"

@@ -107,7 +107,7 @@ def test_what_was_never_measured_is_in_no_hard_stop():
 @pytest.mark.parametrize(
     ("sure", "spend", "observed", "missing"),
     [
-        (0.69, 700, Decimal("0.69"), "that is 69 % sure, and 70 % is needed."),
+        (0.69, 700, Decimal("0.69"), "only 69 % sure that the true one is, and 70 % is needed."),
         (0.99, 99, Decimal(99), "but it spent $99, and $100 is needed."),
         (None, 700, None, "how sure that is can't be told, and 70 % is needed."),
         (0.5, 60, Decimal("0.5"), "70 % is needed; it spent $60, and $100 is needed."),

@@ -47,6 +47,10 @@ def test_the_shape_is_the_contracts(offered):
         "gates",
     }
     assert set(shown["gates"][0]) >= {"rule", "outcome", "observed", "limit", "message"}
+    (flip,) = told(offered, "New Arrivals - ES").to_json()["flips"]
+    assert set(flip) == {"gate", "fact", "observed", "needed", "sentence"}
+    assert (flip["gate"], flip["fact"]) == ("candidate.age", "time")
+    assert flip["needed"] == told(offered, "New Arrivals - ES").to_json()["eligible_again_at"]
     assert shown["tick_id"] == "t1"
 
 
