@@ -130,17 +130,14 @@ def with_parents(gates: Gates, situation: Situation) -> Gates:
 
 def _under(parent: Entity, closed: Verdict) -> Verdict:
     level = "ad set" if parent.level == "adset" else str(parent.level)
-    flip = None
-    if closed.flip is not None:
-        words = f"as soon as its {level} is: {closed.flip.words}"
-        flip = replace(closed.flip, words=words)
+    flip = closed.flip
     return stops(
         "candidate.parent",
         observed=parent.id,
         limit=closed.rule,
         message=f"Its {level} {parent.name!r} is left alone: {closed.message}",
         eligible_at=closed.eligible_at,
-        flip=flip,
+        flip=flip and replace(flip, words=f"as soon as its {level} is: {flip.words}"),
     )
 
 

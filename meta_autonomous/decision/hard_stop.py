@@ -73,7 +73,7 @@ def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
                 limit,
                 f"The {named(relative)}{above} is in hard stop: {_numbers(relative, case)}. "
                 "It gets no more money until its ROAS recovers.",
-                flip=_recovered(relative, entity, limit, evidence.roas),
+                flip=_recovered(relative, entity, limit, observed),
             )
         case None:
             return blocks(
@@ -81,7 +81,7 @@ def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
                 limit,
                 f"Whether the {named(relative)}{above} is in hard stop is unknown: "
                 f"{_numbers(relative, case)}.",
-                flip=_recovered(relative, entity, limit, evidence.roas),
+                flip=_recovered(relative, entity, limit, observed),
             )
         case _:
             return passes(
@@ -91,16 +91,12 @@ def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
             )
 
 
-def _recovered(
-    relative: Entity, entity: Entity, limit: Decimal, roas: Decimal | None
-) -> Flip | None:
-    if roas is None:
-        return None
+def _recovered(relative: Entity, entity: Entity, limit: Decimal, roas: Decimal | None) -> Flip:
     where = "" if relative.id == entity.id else f" of the {named(relative)}"
     return Flip(
         fact="roas",
         needed=limit,
-        words=f"with a ROAS{where} of at least {number(limit)} (it is {number(roas)})",
+        words=f"with a ROAS{where} of at least {number(limit)} (it is {roas})",
     )
 
 

@@ -74,7 +74,7 @@ def want(
     for entity in _alive(campaign, look.situation, paused, wanted):
         if entity.id in paused or entity.id not in look.open_ids:
             continue
-        if campaign.effective_status == Status.ACTIVE:
+        if campaign.effective_status == Status.ACTIVE or entity.budget is None:
             _want_budget(entity, limits, look, wanted)
         else:
             wanted.say(entity, wishes.pause_or_nothing(campaign))

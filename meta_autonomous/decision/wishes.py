@@ -40,16 +40,14 @@ def spared_for_a_child(good: Entity, roas: Decimal | None, limits: Limits) -> Ve
 
 
 def no_hard_stop(evaluation: Evaluation, limits: Limits) -> Verdict | None:
-    """A ROAS that looks like a hard stop and is none: what is missing. None if it looks like none,
-    or is one that something else keeps from being paused."""
+    """What is missing where a ROAS looks like a hard stop and is none. None if it looks like
+    none."""
     roas, limit = evaluation.roas, limits.hard_stop_roas
     if roas is None or roas >= limit:
         return None
     sure, needed = evaluation.prob_below(limit), limits.hard_stop_confidence
     spent, least = evaluation.spend_usd, limits.min_spend_usd
     is_unsure, is_thin = sure is None or sure < needed, spent is None or spent < least
-    if not (is_unsure or is_thin):
-        return None
     why, wish = [], []
     if is_unsure:
         shown = in_percent(sure, short_of=needed)

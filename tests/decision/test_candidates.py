@@ -102,6 +102,30 @@ def test_the_future_is_too_young_even_without_a_minimum_age():
     assert closed(campaign, alone(campaign), limits=Limits(min_age_hours=Decimal(0)))
 
 
+@pytest.mark.parametrize(
+    ("campaign", "words"),
+    [
+        (
+            {"created_at": NOW - timedelta(hours=20)},
+            "as soon as its campaign is: from 16:00 UTC on 12 March, when it is 48 h old",
+        ),
+        (
+            {"stops_at": NOW},
+            "as soon as its campaign is: with an end that still lies ahead",
+        ),
+        (
+            {"has_budget_schedule": True},
+            "as soon as its campaign is: without its budget schedule",
+        ),
+    ],
+)
+def test_below_a_closed_parent_it_takes_what_the_parent_takes(campaign, words):
+    situation = alone(a_campaign(**campaign))
+    gate = with_parents(all_gates(situation), situation)["a1"][-1]
+    assert gate.rule == "candidate.parent"
+    assert gate.flip.words == words
+
+
 def test_a_young_ad_closes_only_itself():
     ad = an_ad("a2", created_at=NOW - timedelta(hours=3))
     situation = a_shop(a_campaign(), an_adset(), an_ad(), ad)

@@ -80,6 +80,16 @@ def test_an_entity_without_spend_has_no_roas():
     assert found.spend_usd == 0
 
 
+def test_what_an_average_one_would_have_brought_is_told_of_what_was_estimated():
+    situation = seen()
+    estimated = situation.evaluations["a1"]
+    assert Decimal(30) < estimated.average_orders < Decimal(70)  # as this one, or less
+    shown = evidence(situation, situation.snapshot.ads["a1"])
+    assert shown["average_purchases"] == str(estimated.average_orders)
+    without_rows = replace(situation.snapshot, days={})
+    assert seen(without_rows).evaluations["a1"].average_orders is None
+
+
 def test_every_entity_of_every_level_is_evaluated():
     assert set(seen().evaluations) == {"c1", "s1", "a1"}
 
