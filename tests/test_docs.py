@@ -30,10 +30,12 @@ from meta_autonomous.domain.intent import FIRST_STATE, TRANSITIONS
 from meta_autonomous.render import policies
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
 from tests.cli.test_roles import ADMIN, ADMIN_LATER, AT_TERMINAL, MANAGER, TICK, WATCH
+from tests.decision.boundaries import BOUNDARIES, Side
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 WIDTH = 118
+PROOF = "tests/decision/test_boundaries.py"
 
 
 # --- what is generated --------------------------------------------------------------------------
@@ -112,11 +114,25 @@ def _default(key: Any) -> str:
 
 
 def rules_table() -> str:
-    rows = ["| rule | blocks with | settings | looks at |", "| --- | --- | --- | --- |"]
+    rows = [
+        f"| rule | blocks with | settings | looks at | proved by the cases of `{PROOF}` |",
+        "| --- | --- | --- | --- | --- |",
+    ]
     for rule in (*POLICY_RULES, *SAFETY_RULES):
         limits = ", ".join(f"`{name.upper()}`" for name in rule.limits)
-        rows.append(f"| `{rule.id}` | {_cell(rule.sentence)} | {limits} | {_applies(rule)} |")
+        told = f"| `{rule.id}` | {_cell(rule.sentence)} | {limits} | {_applies(rule)} "
+        rows.append(f"{told}| {_cell(_proof(rule))} |")
     return "\n".join(rows)
+
+
+def _proof(rule: Rule) -> str:
+    """The cases at the rule's boundary, each a test: ``test_at_its_boundary[rule-side-words]``."""
+    parts = []
+    for side in Side:
+        cases = [case.says for case in BOUNDARIES if (case.rule, case.side) == (rule.id, side)]
+        if cases:
+            parts.append(f"**{side}**: {' · '.join(cases)}")
+    return "; ".join(parts)
 
 
 def _applies(rule: Rule) -> str:
@@ -228,6 +244,15 @@ def _part(name: str) -> str:
 def test_the_readmes_tables_are_todays(name):
     """Mend it with: python -m tests.test_docs"""
     assert _part(name) == GENERATED[name]()
+
+
+def test_every_rule_of_the_readmes_table_names_a_test_that_it_passes_and_one_that_it_stops():
+    """A rule without them is an unproved promise; the cases themselves run in test_boundaries."""
+    for row in _part("rules").splitlines()[2:]:
+        proof = row.split(" | ")[-1]
+        assert "**allowed**: " in proof, row
+        assert "**refused**: " in proof, row
+    assert (ROOT / PROOF).exists()
 
 
 def test_the_tick_in_the_readme_is_a_real_one():

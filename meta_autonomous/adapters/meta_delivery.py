@@ -71,10 +71,12 @@ class InsightReader:
             found.add(rows, days)
         return found
 
-    async def total(self, first_day: date, today: date, account: Account, errand: Errand) -> int:
-        """The account's own spend over the complete days, in micros."""
+    async def totals(
+        self, first_day: date, today: date, account: Account, errand: Errand
+    ) -> Mapping[date, int]:
+        """The account's own spend on each complete day that had any, in micros."""
         if first_day == today:
-            return 0
+            return {}
         days = DayRange(first_day, today - timedelta(days=1))
         params = _insights("account", days, AccountDayRow, time_increment="1")
         rows = [row async for page in self._pages(params, AccountDayRow, errand) for row in page]

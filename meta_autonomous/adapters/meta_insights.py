@@ -232,8 +232,19 @@ class AdDays:
                     sums[day] = facts if there is None else _sum(there, facts)
         return {Level.CAMPAIGN: campaigns, Level.ADSET: adsets, Level.AD: self.days}
 
-    def check_against(self, total_micros: int, *, before: date) -> None:
-        """Compare the complete days with the account's own total. Raises BadAnswer."""
+    def missing_days(self, totals: Mapping[date, int]) -> frozenset[date]:
+        """The complete days on which the account itself spent more than rounding, and of which no
+        ad has a row. A read of which they are a larger part is refused (`check_against`)."""
+        silent = {day for day, spend in totals.items() if spend > _TOLERANCE_PER_ROW}
+        for days in self.days.values():
+            if not silent:
+                break
+            silent -= days.keys()
+        return frozenset(silent)
+
+    def check_against(self, totals: Mapping[date, int], *, before: date) -> None:
+        """Compare the complete days with the account's own totals. Raises BadAnswer."""
+        total_micros = sum(totals.values())
         rows = spend = 0
         for days in self.days.values():
             for day, facts in days.items():
@@ -250,9 +261,10 @@ class AdDays:
             )
 
 
-def account_spend(rows: Iterable[AccountDayRow], asked: DayRange, currency: str) -> int:
-    """Spend in micros. Raises BadAnswer."""
-    total = 0
+def account_spend(
+    rows: Iterable[AccountDayRow], asked: DayRange, currency: str
+) -> Mapping[date, int]:
+    """The account's spend in micros by day. Raises BadAnswer."""
     seen: dict[date, int] = {}
     for row in rows:
         try:
@@ -261,12 +273,9 @@ def account_spend(rows: Iterable[AccountDayRow], asked: DayRange, currency: str)
             spend = _spend(row.spend)
         except Odd as odd:
             raise BadAnswer(f"the account's own totals: a row {odd}") from None
-        if day not in seen:
-            total += spend
-        elif seen[day] != spend:
+        if seen.setdefault(day, spend) != spend:
             raise BadAnswer(f"the account's own totals: {day} came twice, with different numbers")
-        seen[day] = spend
-    return total
+    return seen
 
 
 def add_countries(

@@ -79,7 +79,7 @@ class AccountReader:
                 group.create_task(self.insights.ad_days(days, account, errand))
                 for days in (*past, DayRange(today, today))
             ]
-            total = group.create_task(self.insights.total(first_day, today, account, errand))
+            totals = group.create_task(self.insights.totals(first_day, today, account, errand))
             countries = group.create_task(self._countries(window, errand))
             rules = group.create_task(
                 self._optional("automated rules", self._rules(errand), errand)
@@ -89,7 +89,7 @@ class AccountReader:
         ad_days = AdDays(account.currency.code)
         for task in weeks:
             ad_days.merge(task.result())
-        ad_days.check_against(total.result(), before=today)
+        ad_days.check_against(totals.result(), before=today)
         found = Found.of({level: task.result() for level, task in lists.items()})
         governing = rules.result() or []
         return AccountSnapshot(
@@ -103,6 +103,7 @@ class AccountReader:
             countries=countries.result(),
             governed_by_rules=governed(governing, found.by_level()),
             activities=log.result(),
+            missing_days=ad_days.missing_days(totals.result()),
             skipped=ad_days.skipped() | found.skipped,
         )
 

@@ -21,6 +21,7 @@ from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
     from meta_autonomous.config import Sourced
+    from meta_autonomous.decision.limits import PolicyBook
     from meta_autonomous.ports import Runtime, Store
 
 app = group("The limits in force, and where each is from.")
@@ -47,15 +48,17 @@ def show(
 
     with session.records(Role.MANAGER) as (store, loaded, _):
         stored = _stored(store.runtime())
-        whom = None if entity is None else _campaign_of(store, entity)
+        whom = None if entity is None else _whom(store, entity)
     if whom is None:
         told = effective(loaded, runtime=stored)
     else:
-        told = explain_for(loaded, *whom, runtime=stored)
+        account_id, name = whom["account_id"], whom["campaign_name"]
+        told = explain_for(loaded, account_id, name, runtime=stored)
+        told |= {"for": whom, "overrides": _concerning(told["overrides"], loaded.book(), whom)}
     shaped = {**told, "platform": loaded.system().platform}
     from meta_autonomous.render.policies import policies_document
 
-    return session.present(shaped, lambda: policies_document(shaped, whom=entity or ""))
+    return session.present(shaped, lambda: policies_document(shaped))
 
 
 @app.command()
@@ -153,11 +156,34 @@ def _stored(runtime: "Runtime") -> "dict[str, Sourced]":
     return stored
 
 
-def _campaign_of(store: "Store", entity_id: str) -> tuple[str, str]:
-    """The ad account and the campaign's name of an entity: what overrides go by."""
+def _whom(store: "Store", entity_id: str) -> dict[str, str]:
+    """An entity as overrides see it: by its ad account, and by its campaign's name."""
     from meta_autonomous.operations.explain import explain
 
     trace = explain(store, entity_id).trace
     campaign = store.trace(trace.campaign_id)
-    name = trace.name if campaign is None else campaign[0].name
-    return str(trace.evidence["account_id"]), name
+    return {
+        "entity_id": trace.entity_id,
+        "entity_name": trace.name,
+        "level": trace.level.value,
+        "account_id": str(trace.evidence["account_id"]),
+        "campaign_id": trace.campaign_id,
+        "campaign_name": trace.name if campaign is None else campaign[0].name,
+    }
+
+
+def _concerning(
+    shown: list[dict[str, Any]], book: "PolicyBook", whom: dict[str, str]
+) -> list[dict[str, Any]]:
+    """The overrides as shown, each with whether it concerns this entity, and which of its limits
+    are in force there: one that is looser than what holds everywhere may be none of them."""
+    account_id, name = whom["account_id"], whom["campaign_name"]
+    chosen = book.sources(account_id, name)
+    return [
+        {
+            **told,
+            "concerns": override.concerns(account_id, name),
+            "in_force": [key for key, (_, source) in chosen.items() if source is override],
+        }
+        for told, override in zip(shown, book.overrides, strict=True)
+    ]

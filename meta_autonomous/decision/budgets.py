@@ -15,6 +15,7 @@ from meta_autonomous.decision.geo import has_ended
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import (
     blocks,
+    ceiling,
     dollars,
     largest_within,
     moment,
@@ -25,17 +26,21 @@ from meta_autonomous.decision.rules import (
     strictest,
     tidy,
     towards_current,
+    upwards,
     usd_of,
+    waiting,
     warns,
 )
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
 from meta_autonomous.domain.entities import BudgetKind, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 #: A budget stays a base for this long after it was in force.
 BASE_HOURS: Final = timedelta(hours=24)
 _ONE_DAY: Final = Decimal(1)
+#: A smaller change is not made: it would only use up the cooldown.
+SMALLEST_CHANGE: Final = Decimal("0.01")
 
 
 # --- policy.budget_change -----------------------------------------------------------------------
@@ -91,7 +96,7 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     limit = max_change(case.limits, is_auto=case.route is Route.AUTO)
     unready = _unready(leg, case)
     if unready is not None:
-        return blocks(None, limit, unready)
+        return blocks(None, limit, unready, flip=_MEASURABLE)
     bases = _bases(leg, case)
     nearest = reachable(
         Decimal(leg.current.minor),
@@ -104,10 +109,11 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     change = (leg.proposed - base) / base
     told = f"The {named(leg.entity)} would go to {leg.proposed} a day"
     told += f", {percent(change, signed=True)} of {base}"
-    told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
+    if base != leg.current:
+        told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
     if nearest != leg.proposed.minor:
         allowed = towards_current(leg, nearest)
-        refusal = _too_far(leg, case, told, limit)
+        refusal = _too_far(leg, case, told, limit, base)
         told = f"{refusal.message} The furthest is {allowed}."
         return replace(refusal, observed=tidy(change), allowed=allowed, message=told)
     if not case.memory(leg.entity).budgets_known:
@@ -116,7 +122,7 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     return passes(tidy(change), limit, f"{told}; within {percent(limit)}.")
 
 
-def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal) -> Verdict:
+def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal, base: Money) -> Verdict:
     minimum = case.snapshot.account.min_daily_budget
     if leg.proposed < minimum:
         return blocks(None, limit, f"{told}, under the platform's minimum of {minimum}.")
@@ -131,10 +137,30 @@ def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal) -> Verdict:
     memory = case.memory(leg.entity)
     changes = [at for at in (memory.last_executed_at, memory.foreign_change_at) if at is not None]
     if own_step != leg.proposed.minor or not changes:
-        return blocks(None, limit, told)
+        return blocks(None, limit, told, flip=_wider_step(leg, base, case))
     eligible_at = max(changes) + BASE_HOURS
     told += f" Wait until {moment(eligible_at)}."
-    return blocks(None, limit, told, eligible_at=eligible_at)
+    rested = waiting(eligible_at, "its last change is 24 h old")
+    return blocks(None, limit, told, eligible_at=eligible_at, flip=rested)
+
+
+def _wider_step(leg: BudgetLeg, base: Money, case: Case) -> Flip:
+    """The narrowest step that leaves room for a change of one percent: less is not made."""
+    factor = 1 + SMALLEST_CHANGE if leg.is_increase else 1 - SMALLEST_CHANGE
+    needed = upwards(abs(leg.current.minor * factor / base.minor - 1))
+    is_auto = case.route is Route.AUTO
+    setting = "MAX_AUTO_CHANGE_PCT" if is_auto else "MAX_DAILY_CHANGE_PCT"
+    present = max_change(case.limits, is_auto=is_auto)
+    return Flip(
+        fact=setting,
+        needed=needed,
+        words=f"with {setting} of at least {percent(needed)} (it is {percent(present)})",
+    )
+
+
+_MEASURABLE: Final = Flip(
+    fact="budget", needed=None, words="with a budget per day that can be measured, set by hand"
+)
 
 
 def _unready(leg: BudgetLeg, case: Case) -> str | None:
@@ -164,14 +190,24 @@ def _bases(leg: BudgetLeg, case: Case) -> list[Money]:
 
 def within_campaign_cap(total_usd: Decimal, limits: Limits, *, what: str) -> Verdict:
     cap = limits.max_campaign_budget_usd
-    told = f"{what}: {dollars(total_usd)} a day"
+    told = f"{what} would have {dollars(total_usd)} a day in all"
     if total_usd > cap:
         return blocks(
             tidy(total_usd),
             cap,
-            f"{told} exceeds {dollars(cap)}; lower it, or raise MAX_CAMPAIGN_BUDGET_USD.",
+            f"{told}, over the cap of {dollars(cap)}; lower it, or raise MAX_CAMPAIGN_BUDGET_USD.",
+            flip=_higher_cap(total_usd, cap),
         )
     return passes(tidy(total_usd), cap, f"{told}, within {dollars(cap)}.")
+
+
+def _higher_cap(needed_usd: Decimal, cap: Decimal) -> Flip:
+    needed = ceiling(needed_usd)
+    return Flip(
+        fact="MAX_CAMPAIGN_BUDGET_USD",
+        needed=needed,
+        words=f"with MAX_CAMPAIGN_BUDGET_USD of at least {needed:,} (it is {cap:,f})",
+    )
 
 
 def campaign_budget(action: Action, case: Case) -> Verdict:
@@ -184,9 +220,7 @@ def campaign_budget(action: Action, case: Case) -> Verdict:
             case.limits.max_campaign_budget_usd,
             f"The {named(campaign)} keeps its total of {dollars(total)} a day.",
         )
-    verdict = within_campaign_cap(
-        total, case.limits, what=f"The {named(campaign)} with all that was granted"
-    )
+    verdict = within_campaign_cap(total, case.limits, what=f"The {named(campaign)}")
     if verdict or action.type is not ActionType.SCALE_UP:
         return verdict
     leg = action.legs[0]
@@ -194,7 +228,12 @@ def campaign_budget(action: Action, case: Case) -> Verdict:
     room = case.limits.max_campaign_budget_usd - others
     rates = case.situation.rates
     allowed = largest_within(room, leg.current.currency, rates)
-    return replace(verdict, allowed=max(leg.current, allowed, key=lambda money: money.minor))
+    least = others + usd_of(case, leg.current.times_up(1 + SMALLEST_CHANGE))
+    return replace(
+        verdict,
+        allowed=max(leg.current, allowed, key=lambda money: money.minor),
+        flip=_higher_cap(least, case.limits.max_campaign_budget_usd),
+    )
 
 
 def _campaign_total(action: Action, case: Case, campaign: Campaign) -> Decimal:

@@ -6,25 +6,35 @@ not, looked at. A gate about one entity never speaks of its parents: `open_entit
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Final
 
 from meta_autonomous.decision.context import Situation
-from meta_autonomous.decision.limits import Limits, PolicyBook
+from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.rules import waiting
 from meta_autonomous.domain.entities import (
     LEGACY_ADVANTAGE,
     PURCHASE_EVENTS,
     PURCHASE_GOALS,
     SALES_OBJECTIVES,
+    AccountSnapshot,
     Ad,
     AdSet,
     Campaign,
     Entity,
     Status,
 )
-from meta_autonomous.domain.verdict import Effect, Measure, Ruling, Verdict
+from meta_autonomous.domain.verdict import Effect, Flip, Measure, Ruling, Verdict
 
 Gates = Mapping[str, tuple[Verdict, ...]]
+
+#: The one gate that binds nothing below: an ad set may be in scope where its campaign is not.
+SCOPE: Final = "candidate.scope"
+IN_SCOPE: Final = Flip(
+    fact="[scope]", needed=True, words="once [scope] in the configuration covers it"
+)
 
 
 def passes(rule: str, *, observed: Measure, limit: Measure, message: str) -> Verdict:
@@ -45,6 +55,7 @@ def stops(
     limit: Measure,
     message: str,
     eligible_at: datetime | None = None,
+    flip: Flip | None = None,
 ) -> Verdict:
     return Verdict(
         rule=rule,
@@ -54,6 +65,7 @@ def stops(
         limit=limit,
         message=message,
         eligible_at=eligible_at,
+        flip=flip,
     )
 
 
@@ -61,9 +73,9 @@ def binding(gate: Verdict) -> bool:
     return gate.effect in (Effect.BLOCKS, Effect.DEFERS)
 
 
-def is_young(entity: Entity, limits: Limits, now: datetime) -> bool:
-    """Younger than MIN_AGE_HOURS, created in the future, or of unknown age."""
-    return binding(_age(entity, limits, now))
+def binds_below(gate: Verdict) -> bool:
+    """Whether a parent's gate keeps its children from being acted on, too."""
+    return binding(gate) and gate.rule != SCOPE
 
 
 def gates_of(
@@ -74,7 +86,7 @@ def gates_of(
     return (
         _account(situation),
         _purchases(situation),
-        _scope(entity, campaign, book),
+        _scope(entity, situation, book),
         _status(entity),
         _age(entity, limits, now),
         _measured(entity, campaign, situation),
@@ -88,12 +100,18 @@ def open_entities(gates: Gates, situation: Situation) -> frozenset[str]:
     closed = {
         entity_id for entity_id, verdicts in gates.items() if any(binding(v) for v in verdicts)
     }
+    closing = {entity_id for entity_id in closed if any(map(binds_below, gates[entity_id]))}
     return frozenset(
         entity.id
         for entity in situation.snapshot.entities()
         if entity.id not in closed
-        and all(parent.id not in closed for parent in situation.snapshot.parents_of(entity))
+        and all(parent.id not in closing for parent in situation.snapshot.parents_of(entity))
     )
+
+
+def campaigns_with_any_open(opened: frozenset[str], snapshot: AccountSnapshot) -> frozenset[str]:
+    """The campaigns in which anything may be acted on, themselves or something below them."""
+    return frozenset(entity.campaign_id for entity in snapshot.entities() if entity.id in opened)
 
 
 def with_parents(gates: Gates, situation: Situation) -> Gates:
@@ -103,7 +121,7 @@ def with_parents(gates: Gates, situation: Situation) -> Gates:
         if any(map(binding, gates[entity.id])):
             continue
         for parent in situation.snapshot.parents_of(entity):
-            closed = next((gate for gate in gates[parent.id] if binding(gate)), None)
+            closed = next((gate for gate in gates[parent.id] if binds_below(gate)), None)
             if closed is not None:
                 told[entity.id] = (*gates[entity.id], _under(parent, closed))
                 break
@@ -111,45 +129,71 @@ def with_parents(gates: Gates, situation: Situation) -> Gates:
 
 
 def _under(parent: Entity, closed: Verdict) -> Verdict:
+    level = "ad set" if parent.level == "adset" else str(parent.level)
+    flip = closed.flip
     return stops(
         "candidate.parent",
         observed=parent.id,
         limit=closed.rule,
-        message=f"Its {parent.level} {parent.id} is left alone: {closed.message}",
+        message=f"Its {level} {parent.name!r} is left alone: {closed.message}",
         eligible_at=closed.eligible_at,
+        flip=flip and replace(flip, words=f"as soon as its {level} is: {flip.words}"),
     )
 
 
 def _account(situation: Situation) -> Verdict:
     account = situation.snapshot.account
-    return (passes if account.can_deliver else stops)(
-        "candidate.account",
+    rule, needed = "candidate.account", "1, 8 or 9"
+    told = f"Ad account {account.id} has status {account.status}"
+    if account.can_deliver:
+        return passes(rule, observed=account.status, limit=needed, message=f"{told}: ads can run.")
+    return stops(
+        rule,
         observed=account.status,
-        limit="1, 8 or 9",
-        message=f"Ad account {account.id} has status {account.status}: "
-        + ("ads can run." if account.can_deliver else "its ads can't run, so nothing is done."),
+        limit=needed,
+        message=f"{told}: its ads can't run, so nothing is done.",
+        flip=Flip(
+            fact="account_status",
+            needed=needed,
+            words=f"once the ad account can run ads again (status {needed}; it is "
+            f"{account.status})",
+        ),
     )
 
 
 def _purchases(situation: Situation) -> Verdict:
     count = situation.purchases_28d
-    return (passes if count > 0 else stops)(
+    told = f"{count:,} purchases in the account within 28 days."
+    if count > 0:
+        return passes("candidate.purchases", observed=count, limit=1, message=told)
+    return stops(
         "candidate.purchases",
         observed=count,
         limit=1,
-        message=f"{count} purchases in the account within 28 days."
-        + ("" if count else " Without any, ROAS means nothing: check the pixel first."),
+        message=f"{told} Without any, ROAS means nothing: check the pixel first.",
+        flip=Flip(
+            fact="purchases_28d",
+            needed=1,
+            words="with the first purchase in the account (there was none in 28 days)",
+        ),
     )
 
 
-def _scope(entity: Entity, campaign: Campaign | None, book: PolicyBook) -> Verdict:
-    name = campaign.name if campaign is not None else entity.name
-    inside = book.scope.covers(entity.campaign_id, name, entity.id)
-    return (passes if inside else stops)(
-        "candidate.scope",
-        observed=inside,
+def in_scope(entity: Entity, snapshot: AccountSnapshot, book: PolicyBook) -> bool:
+    name = campaign_name_of(entity, snapshot.campaigns)
+    above = (parent.id for parent in snapshot.parents_of(entity))
+    return book.scope.covers(name, entity.id, entity.campaign_id, *above)
+
+
+def _scope(entity: Entity, situation: Situation, book: PolicyBook) -> Verdict:
+    if in_scope(entity, situation.snapshot, book):
+        return passes(SCOPE, observed=True, limit=True, message="Inside the configured scope.")
+    return stops(
+        SCOPE,
+        observed=False,
         limit=True,
-        message="Inside the configured scope." if inside else "Outside the configured scope.",
+        message="Outside the configured scope: this system leaves it alone.",
+        flip=IN_SCOPE,
     )
 
 
@@ -166,6 +210,11 @@ def _status(entity: Entity) -> Verdict:
         observed=entity.effective_status,
         limit=Status.ACTIVE.value,
         message=f"Meta reports it {entity.effective_status}: only what can deliver is worked on.",
+        flip=Flip(
+            fact="effective_status",
+            needed=Status.ACTIVE.value,
+            words=f"once Meta reports it ACTIVE (it is {entity.effective_status})",
+        ),
     )
 
 
@@ -178,17 +227,23 @@ def _age(entity: Entity, limits: Limits, now: datetime) -> Verdict:
             observed=None,
             limit=limits.min_age_hours,
             message="Meta told no creation time, so it counts as too young.",
+            flip=Flip(
+                fact="created_time", needed=None, words="once Meta tells when it was created"
+            ),
         )
     hours = Decimal(int((now - created_at).total_seconds())) / 3600
     ready_at = created_at + timedelta(hours=float(limits.min_age_hours))
     if now < ready_at:
-        when = f"{ready_at:%Y-%m-%d %H:%M} UTC"
+        grown = f"{limits.min_age_hours.normalize():f} h"
+        told = f"Created {hours:.0f} h ago" if created_at <= now else "Created in the future"
         return stops(
             rule,
             observed=hours.quantize(Decimal("0.1")),
             limit=limits.min_age_hours,
-            message=f"Created {hours:.0f} hours ago; it is left to itself until {when}.",
+            message=f"{told}; for its first {grown} it is left to itself, until "
+            f"{ready_at:%Y-%m-%d %H:%M} UTC.",
             eligible_at=ready_at,
+            flip=waiting(ready_at, f"it is {grown} old"),
         )
     return passes(
         rule,
@@ -203,7 +258,18 @@ def _measured(entity: Entity, campaign: Campaign | None, situation: Situation) -
     reason = _why_unmeasured(entity, campaign, situation)
     objective = campaign.objective if campaign is not None else None
     if reason is not None:
-        return stops("candidate.measured", observed=objective, limit="purchases", message=reason)
+        return stops(
+            "candidate.measured",
+            observed=objective,
+            limit="purchases",
+            message=reason,
+            flip=Flip(
+                fact="measured by",
+                needed="purchases",
+                words="with a sales objective and ad sets that optimise for purchases or their "
+                "value",
+            ),
+        )
     return passes(
         "candidate.measured",
         observed=objective,
@@ -249,13 +315,15 @@ def _buys_purchases(adset: AdSet) -> bool:
 def _readable(entity: Entity, situation: Situation) -> Verdict:
     """Without all of its purchases an entity's ROAS is too low, whatever it is."""
     oddity = situation.snapshot.skipped.get(entity.id)
-    return (passes if oddity is None else stops)(
+    if oddity is None:
+        told = "What Meta said of it could be read."
+        return passes("candidate.readable", observed=True, limit=True, message=told)
+    return stops(
         "candidate.readable",
-        observed=oddity is None,
+        observed=False,
         limit=True,
-        message="What Meta said of it could be read."
-        if oddity is None
-        else f"What Meta said of it could not all be read: {oddity}.",
+        message=f"What Meta said of it could not all be read: {oddity}.",
+        flip=Flip(fact="readable", needed=True, words="once Meta's answer of it can be read"),
     )
 
 
@@ -266,7 +334,23 @@ def _editable(entity: Entity, campaign: Campaign | None, now: datetime) -> Verdi
         return passes(
             "candidate.editable", observed=True, limit=True, message="It may be changed."
         )
-    return stops("candidate.editable", observed=False, limit=True, message=reason)
+    return stops(
+        "candidate.editable",
+        observed=False,
+        limit=True,
+        message=reason,
+        flip=_editable_again(entity, campaign),
+    )
+
+
+def _editable_again(entity: Entity, campaign: Campaign | None) -> Flip | None:
+    """What a person could change; nothing helps a legacy campaign, or what is archived."""
+    is_legacy = campaign is not None and campaign.smart_promotion_type in LEGACY_ADVANTAGE
+    if is_legacy or entity.status in (Status.ARCHIVED, Status.DELETED):
+        return None
+    if isinstance(entity, Campaign | AdSet) and entity.has_budget_schedule:
+        return Flip(fact="budget_schedule", needed=False, words="without its budget schedule")
+    return Flip(fact="end_time", needed=None, words="with an end that still lies ahead")
 
 
 def _why_read_only(entity: Entity, campaign: Campaign | None, now: datetime) -> str | None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Self
 
 from meta_autonomous.decision.geo import Geography
-from meta_autonomous.decision.limits import Freeze, Limits, PolicyBook
+from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.roas_engine import Estimate
 from meta_autonomous.domain.action import Action, ActionType, Route
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
@@ -41,7 +41,6 @@ class EntityMemory:
     """
 
     last_executed_at: datetime | None = None
-    last_executed_type: ActionType | None = None
     foreign_change_at: datetime | None = None  # own budget, configured status or bid, by others
     foreign_change: str | None = None  # what it was, in words
     budgets_24h: tuple[Money, ...] = ()
@@ -97,6 +96,7 @@ class Evaluation:
     spend_usd: Decimal | None  # None: no rate for the currency
     roas: Decimal | None  # raw value / spend; None without spend
     estimate: Estimate | None  # None: nothing to estimate from
+    average_orders: Decimal | None = None  # what the account's average one would have brought
 
     def prob_below(self, threshold: Decimal) -> Decimal | None:
         """P(true ROAS < threshold), six places; None without an estimate."""
@@ -142,7 +142,7 @@ class Situation:
     outage: Outage | None = None
     purchases_28d: int = 0
     geography: Geography | None = None  # computed by the rules that need it, when not given
-    window_spend_micros: int | None = None  # of the whole account; likewise
+    outage_days: frozenset[date] = frozenset()  # they leave every window
 
     def evaluation(self, entity: Entity) -> Evaluation | None:
         return self.evaluations.get(entity.id)
@@ -210,7 +210,6 @@ class Case:
     granted_pauses: tuple[AutomaticPause, ...] = ()  # automatic pauses granted this tick
     granted_geo: tuple[Action, ...] = ()  # increases granted this tick in this account
     is_manual_pause: bool = False  # a pause that a person asked for
-    freeze: Freeze | None = None
 
     @property
     def snapshot(self) -> AccountSnapshot:

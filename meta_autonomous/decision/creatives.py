@@ -17,10 +17,11 @@ from meta_autonomous.decision.rules import (
     raised,
     span,
     strictest,
+    waiting,
 )
 from meta_autonomous.domain.action import Action
 from meta_autonomous.domain.entities import AccountSnapshot, Ad, Campaign, Entity, Status
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 #: Effective statuses of an ad that Meta has reviewed and let pass. Any other word, also one that
 #: Meta adds one day, is not known to be approved.
@@ -64,6 +65,7 @@ def change_rested(
             embargo_hours,
             f"{told}; it is left alone for {hours(embargo)}, until {moment(eligible_at)}.",
             eligible_at=eligible_at,
+            flip=waiting(eligible_at, f"its creative has stood for {hours(embargo)}"),
         )
     return passes(in_hours(age), embargo_hours, f"{told}.")
 
@@ -79,6 +81,11 @@ def human_approval(unapproved: Iterable[str], *, is_required: bool) -> Verdict:
             0,
             f"No person has approved the creative of {listed(names)}; "
             "see `meta-auto creatives list`, then `creatives approve`.",
+            flip=Flip(
+                fact="approved_creatives",
+                needed=True,
+                words=f"with a person's approval of the creative of {listed(names)}",
+            ),
         )
     return passes(0, 0, "A person (or the baseline) has approved every creative that delivers.")
 
@@ -108,25 +115,35 @@ def creative_approval(action: Action, case: Case) -> Verdict:
 def creative(action: Action, case: Case) -> Verdict:
     """Money goes only to ads whose creative is approved, by a person here and by Meta there."""
     refused: list[str] = []
+    reasons: set[str] = set()
     for entity in raised(action):
         for ad in ads_that_can_deliver(entity, case.snapshot):
             why = _why_not(ad, case)
             if why is not None:
                 refused.append(f"{named(ad)} ({why})")
+                reasons.add(why)
     if refused:
         return blocks(
             len(refused),
             0,
             f"Of what it delivers, {listed(refused)} may not run; approve, replace or pause it.",
+            flip=Flip(
+                fact="approved_creatives" if reasons <= {_UNAPPROVED} else "creatives",
+                needed=True,
+                words=f"without what may not run under it: {listed(refused)}",
+            ),
         )
     return passes(0, 0, "Every ad that delivers under it uses an approved creative.")
+
+
+_UNAPPROVED: Final = "creative not approved by a person"
 
 
 def _why_not(ad: Ad, case: Case) -> str | None:
     if ad.creative_id in case.situation.memory.rejected_creatives:
         return "creative rejected by a person"
     if case.limits.require_human_approval_creatives and not _is_approved(ad, case):
-        return "creative not approved by a person"
+        return _UNAPPROVED
     if ad.effective_status not in _REVIEWED:
         return f"{ad.effective_status.lower()} at Meta"
     if ad.effective_status in _HIDING and ad.has_review_feedback:

@@ -7,11 +7,14 @@ that the sum of a plan obeys the limits as each of its parts does.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
+from meta_autonomous.decision.budgets import SMALLEST_CHANGE
 from meta_autonomous.decision.candidates import (
     binding,
+    binds_below,
+    campaigns_with_any_open,
     gates_of,
     open_entities,
     stops,
@@ -28,7 +31,7 @@ from meta_autonomous.decision.context import (
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
 from meta_autonomous.decision.policy_engine import POLICY_RULES
-from meta_autonomous.decision.rules import judge
+from meta_autonomous.decision.rules import judge, named, percent
 from meta_autonomous.decision.safety import BLAST_RADIUS, SAFETY_RULES
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
@@ -42,9 +45,10 @@ from meta_autonomous.domain.action import (
 )
 from meta_autonomous.domain.entities import Ad, BudgetKind, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
+from meta_autonomous.domain.verdict import Effect, Flip, Measure, Ruling, Verdict
 
-SMALLEST_CHANGE: Final = Decimal("0.01")
+#: What may ever be made without a person.
+AUTOMATIC: Final = frozenset({ActionType.PAUSE, *SCALES})
 SAME_SIZE: Final = Decimal("0.02")
 RESUME_WITHIN: Final = timedelta(days=14)
 #: Being paused is what a resume ends, and it waits for no turn.
@@ -185,25 +189,38 @@ def _turns(
     waiting: list[tuple[float, str]] = []
     for situation in situations:
         may_act = opened[situation.snapshot.account.id]
+        alive = campaigns_with_any_open(may_act, situation.snapshot)
         for campaign_id in situation.snapshot.campaigns:
-            if campaign_id in may_act:
+            if campaign_id in alive:
                 seen_at = situation.memory.of(campaign_id).last_evaluated_at
                 waiting.append((seen_at.timestamp() if seen_at else 0.0, campaign_id))
     waiting.sort()
     most = deciding.book.limits.max_campaigns_per_tick
-    late = {campaign_id for _, campaign_id in waiting[most:]}
-    waits = stops(
-        "candidate.turn",
-        observed=len(waiting),
-        limit=most,
-        message=f"{len(waiting)} campaigns are candidates and {most} are evaluated per tick, the "
-        "longest-unevaluated first: its turn comes. Hard stops are looked for all the same.",
-    )
+    late = {
+        campaign_id: _waits(place, len(waiting), most)
+        for place, (_, campaign_id) in enumerate(waiting[most:], start=most + 1)
+    }
     for situation in situations:
         for entity in situation.snapshot.entities():
             if entity.campaign_id in late:
-                gates[entity.id].append(waits)
+                gates[entity.id].append(late[entity.campaign_id])
     return frozenset(campaign_id for _, campaign_id in waiting[:most])
+
+
+def _waits(place: int, waiting: int, most: int) -> Verdict:
+    return stops(
+        "candidate.turn",
+        observed=waiting,
+        limit=most,
+        message=f"{waiting:,} campaigns are candidates and {most:,} are evaluated per tick, the "
+        "longest-unevaluated first: its turn comes. Hard stops are looked for all the same.",
+        flip=Flip(
+            fact="MAX_CAMPAIGNS_PER_TICK",
+            needed=place,
+            words=f"with MAX_CAMPAIGNS_PER_TICK of at least {place:,} (it is {most:,}), or as "
+            "soon as its turn comes",
+        ),
+    )
 
 
 def _proposals(
@@ -220,9 +237,10 @@ def _proposals(
         pause_window=deciding.pause_windows[situation.snapshot.account.id],
     )
     actions: list[Action] = []
+    alive = campaigns_with_any_open(opened, situation.snapshot)
     for campaign in situation.snapshot.campaigns.values():
         limits = _limits(campaign, situation, deciding.book)
-        if campaign.id not in opened:
+        if campaign.id not in alive:
             continue
         wanted = want(campaign, limits, look, only_hard_stops=campaign.id not in turns)
         for entity_id, verdicts in wanted.gates.items():
@@ -268,9 +286,11 @@ def _paused_by_us(
         parents = situation.snapshot.parents_of(entity)
         closed = [
             gate
-            for one in (entity, *parents)
-            for gate in gates[one.id]
-            if binding(gate) and gate.rule.startswith("candidate.")
+            for gate in (
+                *filter(binding, gates[entity.id]),
+                *(gate for one in parents for gate in filter(binds_below, gates[one.id])),
+            )
+            if gate.rule.startswith("candidate.")
         ]
         reported = {parent.effective_status for parent in parents}
         if {gate.rule for gate in closed} <= _NOT_FOR_RESUME and reported <= {Status.ACTIVE}:
@@ -305,6 +325,42 @@ def may_run_unasked(action: Action, limits: Limits, *, is_auto: bool) -> bool:
         return True
     is_sure = action.confidence is not None and action.confidence >= limits.min_auto_confidence
     return action.type in SCALES and is_sure
+
+
+def _why_asked(action: Action, limits: Limits) -> Verdict:
+    """Why auto mode leaves an action to a person, before any rule is asked."""
+    if action.type not in AUTOMATIC:
+        told = f"A {action.type} is never made without a person."
+        return _asks("auto.action_types", action.type.value, _listed(AUTOMATIC), told)
+    if action.type not in limits.auto_action_types:
+        known = _listed(limits.auto_action_types)
+        told = f"AUTO_ACTION_TYPES leaves out {action.type}: a person decides."
+        allowed = Flip(
+            fact="AUTO_ACTION_TYPES",
+            needed=action.type.value,
+            words=f"with {action.type} among AUTO_ACTION_TYPES",
+        )
+        return _asks("auto.action_types", action.type.value, known, told, allowed)
+    needed, sure = limits.min_auto_confidence, action.confidence
+    shown = "unknown" if sure is None else percent(sure.quantize(SMALLEST_CHANGE, ROUND_FLOOR))
+    surer = Flip(
+        fact="confidence",
+        needed=needed,
+        words=f"once that is {percent(needed)} sure (now {shown})",
+    )
+    told = f"The confidence is {shown}; to act without a person takes {percent(needed)}."
+    return _asks("auto.confidence", sure, needed, told, surer)
+
+
+def _asks(
+    rule: str, observed: Measure, limit: Measure, message: str, flip: Flip | None = None
+) -> Verdict:
+    verdict = stops(rule, observed=observed, limit=limit, message=message, flip=flip)
+    return replace(verdict, ruling=Ruling.WARN, effect=Effect.DEMOTES)
+
+
+def _listed(types: Iterable[ActionType]) -> str:
+    return ",".join(sorted(kind.value for kind in types))
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +446,7 @@ class Granting:
     pauses: list[AutomaticPause] = field(default_factory=list)
     increases: dict[str, list[Action]] = field(default_factory=dict)  # by account
     spent_actions: int = 0
+    wanted_actions: int = 0  # those that came too late included
 
     def __post_init__(self) -> None:
         self.totals = self.deciding.totals
@@ -400,6 +457,8 @@ class Granting:
         route = Route.AUTO if auto else Route.PERSON
         judged = judge_action(action, self._case(situation, limits, route))
         demoted: tuple[Verdict, ...] = ()
+        if self.deciding.is_auto and not auto:
+            demoted = (_why_asked(action, limits),)
         if route is Route.AUTO and judged.demoting:
             demoted, route = judged.demoting, Route.PERSON
             judged = judge_action(action, self._case(situation, limits, route))
@@ -415,7 +474,6 @@ class Granting:
             totals=self.totals,
             granted_pauses=tuple(self.pauses),
             granted_geo=tuple(self.increases.get(situation.snapshot.account.id, ())),
-            freeze=self.deciding.book.freeze_at(self.deciding.now),
         )
 
     def _settle(
@@ -456,14 +514,21 @@ class Granting:
             self._grant(situation, _as_offered(action, pending), decision)
             return replace(decision, outcome=Outcome.UNCHANGED, unchanged_id=pending.action_id)
         most = self.deciding.book.limits.max_actions_per_tick
+        self.wanted_actions += 1
         if self.spent_actions >= most:
             late = replace(
                 stops(
                     "limits.actions_per_tick",
                     observed=self.spent_actions,
                     limit=most,
-                    message=f"{most} actions were queued or executed by this tick already: it "
-                    "waits for the next one.",
+                    message=f"MAX_ACTIONS_PER_TICK ({most:,}) is used up: it waits for the next "
+                    "tick.",
+                    flip=Flip(
+                        fact="MAX_ACTIONS_PER_TICK",
+                        needed=self.wanted_actions,
+                        words=f"with MAX_ACTIONS_PER_TICK of at least {self.wanted_actions:,} (it "
+                        f"is {most:,}), or in a later tick",
+                    ),
                 ),
                 effect=Effect.DEFERS,
                 sentence="MAX_ACTIONS_PER_TICK is reached; it waits for the next tick.",
@@ -531,13 +596,25 @@ def _in_doubt(action: Action, situation: Situation) -> Verdict | None:
                     "limits.in_doubt",
                     observed=since.isoformat(timespec="seconds"),
                     limit=None,
-                    message=f"What became of the change that was sent to {entity_id} at "
-                    f"{since:%Y-%m-%d %H:%M} UTC is not known yet: nothing else is sent to it.",
+                    message=f"A change of the {_known(entity_id, situation)} was sent at "
+                    f"{since:%Y-%m-%d %H:%M} UTC, and it is not known yet whether it took effect: "
+                    "nothing else is sent to it.",
+                    flip=Flip(
+                        fact="in_doubt",
+                        needed=False,
+                        words="once that change is settled, by a later tick or by `meta-auto "
+                        "actions resolve`",
+                    ),
                 ),
                 effect=Effect.DEFERS,
                 sentence="An earlier change is in doubt; it waits until that is settled.",
             )
     return None
+
+
+def _known(entity_id: str, situation: Situation) -> str:
+    entity = situation.snapshot.entity(entity_id)
+    return entity_id if entity is None else named(entity)
 
 
 def amount_usd(action: Action, situation: Situation) -> Decimal | None:

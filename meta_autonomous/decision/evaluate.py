@@ -57,6 +57,7 @@ def evaluate(
         outage=find_outage(snapshot, restatements),
         purchases_28d=_purchases(snapshot),
         geography=geography_of(snapshot, snapshot.observed_at),
+        outage_days=excluded,
     )
 
 
@@ -82,7 +83,7 @@ def pause_windows(
                 paused_on,
                 limits=limits,
                 restatements=restatements,
-                excluded=frozenset(),
+                excluded=situation.outage_days,
             )
         return _evaluation(
             snapshot,
@@ -91,7 +92,7 @@ def pause_windows(
             limits=limits,
             rates=situation.rates,
             estimates=known[key],
-            excluded=frozenset(),
+            excluded=situation.outage_days,
         )
 
     return look
@@ -138,7 +139,14 @@ def _evaluation(
         spend_usd=rates.usd_of_micros(facts.spend_micros, snapshot.account.currency),
         roas=roas(facts),
         estimate=estimates.estimates.get(entity.id),
+        average_orders=_average_orders(entity.id, estimates),
     )
+
+
+def _average_orders(entity_id: str, estimates: LevelEstimates) -> Decimal | None:
+    if entity_id not in estimates.estimates:
+        return None
+    return Decimal(repr(round(estimates.average_orders(entity_id), 1)))
 
 
 def _of_level(snapshot: AccountSnapshot, level: Level) -> Mapping[str, Entity]:
@@ -189,6 +197,8 @@ def evidence(situation: Situation, entity: Entity) -> dict[str, object]:
         shown["interval"] = [_four(low), _four(high)]
         shown["exposure"] = _four(estimate.exposure)
         shown["orders_at_roas_1"] = _four(estimate.orders_at_one)
+    if evaluation.average_orders is not None:
+        shown["average_purchases"] = str(evaluation.average_orders)
     return shown
 
 

@@ -16,7 +16,7 @@ from meta_autonomous.decision.geo import (
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import blocks, number, passes, percent, tidy, warns
 from meta_autonomous.domain.action import Action
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 _MOST_SHOWN: Final = 5
 
@@ -32,6 +32,12 @@ def geo_distribution(action: Action, case: Case) -> Verdict:
             MOST_UNKNOWN,
             f"The countries of {percent(after.unknown_share)} of the account's budget are "
             f"unknown, more than {percent(MOST_UNKNOWN)}; name countries in the targeting.",
+            flip=Flip(
+                fact="unknown_share",
+                needed=MOST_UNKNOWN,
+                words=f"with the countries of all but {percent(MOST_UNKNOWN)} of the budget known "
+                f"(those of {percent(after.unknown_share)} are not)",
+            ),
         )
     was = _excesses(before.distribution, case.limits)
     will_be = _excesses(after.distribution, case.limits)
@@ -82,7 +88,21 @@ def _outside(
     else:
         limit, wish = limits.min_spain_percentage, "at least"
     told += f"; {worst} has {percent(share)} and needs {wish} {percent(limit)}."
-    return blocks(tidy(share), limit, told)
+    flip = Flip(fact=f"share of {worst}", needed=limit, words=_within(distribution, found, limits))
+    return blocks(tidy(share), limit, told, flip=flip)
+
+
+def _within(distribution: Distribution, found: Mapping[str, Decimal], limits: Limits) -> str:
+    """Every country back within its limits: part of them is not enough where others grow."""
+    wishes = [
+        f"at most {percent(limits.max_single_country_pct)} of the budget in {country} "
+        f"({percent(distribution[country])} would be)"
+        if distribution[country] > limits.max_single_country_pct
+        else f"at least {percent(limits.min_spain_percentage)} of the budget in {country} "
+        f"({percent(distribution[country])} would be)"
+        for country in sorted(found, key=lambda country: (-distribution[country], country))
+    ]
+    return "with " + " and ".join(wishes)
 
 
 def _shown(distribution: Distribution) -> str:

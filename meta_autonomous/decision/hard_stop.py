@@ -18,7 +18,7 @@ from meta_autonomous.decision.rules import (
 )
 from meta_autonomous.domain.action import Action
 from meta_autonomous.domain.entities import Entity
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 
 def must_halt(
@@ -73,6 +73,7 @@ def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
                 limit,
                 f"The {named(relative)}{above} is in hard stop: {_numbers(relative, case)}. "
                 "It gets no more money until its ROAS recovers.",
+                flip=_recovered(relative, entity, limit, observed),
             )
         case None:
             return blocks(
@@ -80,6 +81,7 @@ def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
                 limit,
                 f"Whether the {named(relative)}{above} is in hard stop is unknown: "
                 f"{_numbers(relative, case)}.",
+                flip=_recovered(relative, entity, limit, observed),
             )
         case _:
             return passes(
@@ -87,6 +89,15 @@ def _may_grow(relative: Entity, entity: Entity, case: Case) -> Verdict:
                 limit,
                 f"The {named(relative)} is not in hard stop: {_numbers(relative, case)}.",
             )
+
+
+def _recovered(relative: Entity, entity: Entity, limit: Decimal, roas: Decimal | None) -> Flip:
+    where = "" if relative.id == entity.id else f" of the {named(relative)}"
+    return Flip(
+        fact="roas",
+        needed=limit,
+        words=f"with a ROAS{where} of at least {number(limit)} (it is {roas})",
+    )
 
 
 def _told(entity: Entity, case: Case) -> Verdict:

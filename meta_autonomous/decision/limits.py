@@ -121,16 +121,19 @@ class Freeze:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scope:
-    """Which campaigns may be touched: names by shell pattern, or ids. Empty include means all."""
+    """What may be touched: campaigns by the shell pattern of their names, or anything by its id,
+    with all that is below it. Empty include means all; what is excluded is out, whatever includes
+    it."""
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
 
-    def covers(self, campaign_id: str, campaign_name: str, entity_id: str = "") -> bool:
+    def covers(self, campaign_name: str, *ids: str) -> bool:
+        """`ids` are the entity's own and those of all its parents."""
+
         def named(patterns: tuple[str, ...]) -> bool:
             return any(
-                pattern in (campaign_id, entity_id) or fnmatchcase(campaign_name, pattern)
-                for pattern in patterns
+                pattern in ids or fnmatchcase(campaign_name, pattern) for pattern in patterns
             )
 
         return (not self.include or named(self.include)) and not named(self.exclude)

@@ -7,20 +7,22 @@ why it got none.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from meta_autonomous.decision.candidates import passes, stops
+from meta_autonomous.decision import wishes
+from meta_autonomous.decision.candidates import passes
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.hard_stop import must_halt
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.posterior import Posterior, prob_ratio_at_least
+from meta_autonomous.decision.wishes import in_dollars, in_percent, two
 from meta_autonomous.domain.action import SCALES, Action, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AdSet, BudgetKind, Campaign, Entity, Status
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
+from meta_autonomous.domain.verdict import Verdict
 
 LARGEST_STEP: Final = Decimal("0.50")
 SMALLEST_STEP: Final = Decimal("0.01")
@@ -72,10 +74,10 @@ def want(
     for entity in _alive(campaign, look.situation, paused, wanted):
         if entity.id in paused or entity.id not in look.open_ids:
             continue
-        if campaign.effective_status == Status.ACTIVE:
+        if campaign.effective_status == Status.ACTIVE or entity.budget is None:
             _want_budget(entity, limits, look, wanted)
         else:
-            wanted.say(entity, _pause_or_nothing(campaign))
+            wanted.say(entity, wishes.pause_or_nothing(campaign))
     if campaign.effective_status == Status.ACTIVE and campaign.id not in paused:
         _want_reallocation(campaign, limits, look, wanted, paused)
     return wanted
@@ -133,51 +135,22 @@ def _want_pauses(
                 wanted.actions.append(action)
                 yield entity.id
             return
-        wanted.say(
-            entity,
-            stops(
-                "wanted.children",
-                observed=_two(_roas_of(good, situation)),
-                limit=limits.hard_stop_roas,
-                message=f"Not paused as a whole: {good.level} {good.id} below it has ROAS "
-                f"{_two(_roas_of(good, situation))}. Its failing children are paused instead.",
-            ),
-        )
+        wanted.say(entity, wishes.spared_for_a_child(good, _roas_of(good, situation), limits))
     elif evaluation is not None and entity.id in look.open_ids:
-        _say_why_spared(entity, evaluation, limits, wanted)
+        missing = wishes.no_hard_stop(evaluation, limits)
+        if missing is not None:
+            wanted.say(entity, missing)
     for child in _children(entity, situation):
         yield from _want_pauses(child, limits, look, wanted, only_hard_stops=only_hard_stops)
-
-
-def _say_why_spared(
-    entity: Entity, evaluation: Evaluation, limits: Limits, wanted: Wanted
-) -> None:
-    """A ROAS that looks like a hard stop and is none: what is missing."""
-    roas, limit = evaluation.roas, limits.hard_stop_roas
-    if roas is None or roas >= limit:
-        return
-    sure = evaluation.prob_below(limit)
-    wanted.say(
-        entity,
-        stops(
-            "wanted.pause",
-            observed=sure,
-            limit=limits.hard_stop_confidence,
-            message=f"Not paused: ROAS {_two(roas)} is below {limit}, but it is only "
-            f"{_percent(sure)} sure that the true ROAS is; {_percent(limits.hard_stop_confidence)}"
-            f" is needed, on a spend of {_dollars(limits.min_spend_usd)} (there were "
-            f"{_dollars(evaluation.spend_usd)}).",
-        ),
-    )
 
 
 def _pause(entity: Entity, evaluation: Evaluation, limits: Limits, *, hard: bool) -> Action:
     threshold = limits.hard_stop_roas if hard else limits.pause_roas
     confidence = evaluation.prob_below(threshold)
     claim = (
-        f"ROAS {_two(evaluation.roas)} over {len(evaluation.window)} days on "
-        f"{_dollars(evaluation.spend_usd)} of spend, {_percent(confidence)} sure that the true "
-        f"ROAS is below {threshold}"
+        f"ROAS {two(evaluation.roas)} over {len(evaluation.window)} days on "
+        f"{in_dollars(evaluation.spend_usd)} of spend, {in_percent(confidence)} sure that the "
+        f"true ROAS is below {threshold}"
     )
     return Action(
         type=ActionType.PAUSE,
@@ -218,15 +191,7 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
     wanted = Wanted(actions=[], replaced=[], gates={})
     evaluation = look.pause_window(entity)
     if evaluation is None or evaluation.roas is None:
-        wanted.say(
-            entity,
-            stops(
-                "wanted.resume",
-                observed=None,
-                limit=limits.resume_roas,
-                message="Paused by this system; its window has no spend to judge it by.",
-            ),
-        )
+        wanted.say(entity, wishes.nothing_to_resume_by(limits))
         return wanted
     confidence = evaluation.prob_at_least(limits.resume_roas)
     ready = (
@@ -235,15 +200,7 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
         and confidence is not None
         and confidence >= limits.min_action_confidence
     )
-    verdict = (passes if ready else stops)(
-        "wanted.resume",
-        observed=_two(evaluation.roas),
-        limit=limits.resume_roas,
-        message=f"Paused by this system; restated, the window of that decision has ROAS "
-        f"{_two(evaluation.roas)}, {_percent(confidence)} sure that it is at least "
-        f"{limits.resume_roas} ({_percent(limits.min_action_confidence)} needed).",
-    )
-    wanted.say(entity, verdict)
+    wanted.say(entity, wishes.resume(evaluation, limits, ready=ready))
     if not ready:
         return wanted
     action = Action(
@@ -252,8 +209,8 @@ def want_resume(entity: Entity, limits: Limits, look: Campaigns) -> Wanted:
         roas=evaluation.roas,
         expected_roas=evaluation.expected_roas,
         confidence=confidence,
-        reason=f"Restated ROAS {_two(evaluation.roas)} in the window in which it was paused, "
-        f"{_percent(confidence)} sure that it is at least {limits.resume_roas}",
+        reason=f"Restated ROAS {two(evaluation.roas)} in the window in which it was paused, "
+        f"{in_percent(confidence)} sure that it is at least {limits.resume_roas}",
         stake_usd=_daily_spend_usd(evaluation),
     )
     if not _rests_after_rejection(action, look, wanted):
@@ -268,37 +225,18 @@ def _want_budget(entity: Entity, limits: Limits, look: Campaigns, wanted: Wanted
     """A scale action for one holder of a budget; for anything else, why there is none."""
     situation = look.situation
     if entity.budget is None:
-        wanted.say(entity, _no_budget_here(entity, situation))
+        wanted.say(entity, wishes.no_budget_here(entity, limits, situation))
         return
     current = entity.budget.daily(look.now)
     if current is None or current.minor <= 0:
-        wanted.say(
-            entity,
-            stops(
-                "wanted.budget",
-                observed=None if current is None else current.plain(),
-                limit=None,
-                message="Its budget per day can't be told (a lifetime budget without an end, or "
-                "past it), so it is left alone.",
-            ),
-        )
+        wanted.say(entity, wishes.untold_budget(current))
         return
     if entity.effective_status != Status.ACTIVE:
-        wanted.say(entity, _pause_or_nothing(entity))
+        wanted.say(entity, wishes.pause_or_nothing(entity))
         return
     action = _scale(entity, current, limits, look, wanted)
     if action is not None and not _rests_after_rejection(action, look, wanted):
         wanted.actions.append(action)
-
-
-def _pause_or_nothing(reported: Entity) -> Verdict:
-    return stops(
-        "wanted.status",
-        observed=reported.effective_status,
-        limit=Status.ACTIVE.value,
-        message=f"Meta reports {reported.level} {reported.id} {reported.effective_status}: it may "
-        "be paused, but no budget is changed.",
-    )
 
 
 def _scale(
@@ -306,27 +244,14 @@ def _scale(
 ) -> Action | None:
     evaluation = look.situation.evaluation(entity)
     if evaluation is None or evaluation.roas is None:
-        wanted.say(
-            entity,
-            stops(
-                "wanted.roas",
-                observed=None,
-                limit=None,
-                message="No spend in the window, so it has no ROAS to act on.",
-            ),
-        )
+        wanted.say(entity, wishes.NO_SPEND)
         return None
     roas = evaluation.roas
     if limits.scale_down_roas < roas < limits.scale_up_roas:
+        to_raise, to_cut = (_needed_confidence(entity, way, limits, look) for way in (1, -1))
         wanted.say(
             entity,
-            stops(
-                "wanted.roas",
-                observed=_two(roas),
-                limit=f"{limits.scale_down_roas}..{limits.scale_up_roas}",
-                message=f"ROAS {_two(roas)} lies between {limits.scale_down_roas} (cut at or "
-                f"below) and {limits.scale_up_roas} (raise at or above): nothing to change.",
-            ),
+            wishes.in_the_middle(evaluation, limits, to_raise=to_raise, to_cut=to_cut),
         )
         return None
     up = roas >= limits.scale_up_roas
@@ -337,44 +262,35 @@ def _scale(
     if confidence is None or confidence < needed:
         wanted.say(
             entity,
-            stops(
-                "wanted.confidence",
-                observed=confidence,
-                limit=needed,
-                message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but it is only "
-                f"{_percent(confidence)} sure that the true ROAS is {side} {threshold}; "
-                f"{_percent(needed)} is needed.",
+            wishes.not_sure_enough(
+                evaluation,
+                f"{side} {threshold}",
+                confidence,
+                needed,
+                up=up,
+                turns=needed != limits.min_action_confidence,
+                eligible_at=_turned_long_ago(entity, confidence, limits, look),
             ),
         )
         return None
     # A threshold of 0 is infinitely far from any ROAS but itself.
     step = min(LARGEST_STEP, abs(roas / threshold - 1)) if threshold else LARGEST_STEP
     step = max(SMALLEST_STEP, step)
+    minimum = look.situation.snapshot.account.min_daily_budget
     if up:
         proposed = current.times_down(1 + step)
     else:
-        floor = min(look.situation.snapshot.account.min_daily_budget, current, key=_minor)
-        proposed = max(current.times_up(1 - step), floor, key=_minor)
+        proposed = max(current.times_up(1 - step), min(minimum, current, key=_minor), key=_minor)
     if proposed == current:
-        wanted.say(
-            entity,
-            stops(
-                "wanted.budget",
-                observed=current.plain(),
-                limit=look.situation.snapshot.account.min_daily_budget.plain(),
-                message=f"ROAS {_two(roas)} asks for a {'raise' if up else 'cut'}, but from "
-                f"{current} there is no step left: it is at the account's minimum, or a step is "
-                "less than the smallest unit.",
-            ),
-        )
+        wanted.say(entity, wishes.no_step_left(roas, current, minimum, up=up))
         return None
     wanted.say(
         entity,
         passes(
             "wanted.roas",
-            observed=_two(roas),
+            observed=two(roas),
             limit=threshold,
-            message=f"ROAS {_two(roas)} is {side} {threshold}, {_percent(confidence)} sure.",
+            message=f"ROAS {two(roas)} is {side} {threshold}, {in_percent(confidence)} sure.",
         ),
     )
     if up:
@@ -387,11 +303,21 @@ def _scale(
         roas=roas,
         expected_roas=evaluation.expected_roas,
         confidence=confidence,
-        reason=f"ROAS {_two(roas)} over {len(evaluation.window)} days on "
-        f"{_dollars(evaluation.spend_usd)} of spend, {_percent(confidence)} sure that the true "
-        f"ROAS is {side} {threshold}",
+        reason=f"ROAS {two(roas)} over {len(evaluation.window)} days on "
+        f"{in_dollars(evaluation.spend_usd)} of spend, {in_percent(confidence)} sure that the "
+        f"true ROAS is {side} {threshold}",
         stake_usd=abs(look.situation.usd(proposed - current) or Decimal(0)),
     )
+
+
+def _turned_long_ago(
+    entity: Entity, confidence: Decimal | None, limits: Limits, look: Campaigns
+) -> datetime | None:
+    """When waiting alone is enough: the last change of the other direction is 7 days old then."""
+    if confidence is None or confidence < limits.min_action_confidence:
+        return None
+    last = look.situation.memory.of(entity.id).last_direction_at
+    return None if last is None else last + REVERSAL_WINDOW
 
 
 def _needed_confidence(entity: Entity, direction: int, limits: Limits, look: Campaigns) -> Decimal:
@@ -409,35 +335,7 @@ def _warn_if_underspent(
     daily = _daily_spend_usd(evaluation)
     budget = look.situation.usd(current)
     if budget and daily < budget * WELL_SPENT:
-        wanted.say(
-            entity,
-            Verdict(
-                rule="wanted.underspent",
-                ruling=Ruling.WARN,
-                effect=Effect.NONE,
-                observed=(daily / budget).quantize(Decimal("0.01")),
-                limit=WELL_SPENT,
-                message=f"Only {_percent(daily / budget)} of its budget was spent per day: a "
-                "higher budget may change nothing.",
-            ),
-        )
-
-
-def _no_budget_here(entity: Entity, situation: Situation) -> Verdict:
-    holder = situation.snapshot.budget_holder(entity)
-    if holder is None or holder.id == entity.id:
-        where = "its budget lives on its ad sets"
-    else:
-        where = f"it spends the budget of {holder.level} {holder.id}"
-    more = ""
-    if isinstance(entity, AdSet) and isinstance(holder, Campaign):
-        more = " Under a campaign budget Meta itself moves money between ad sets."
-    return stops(
-        "wanted.level",
-        observed=entity.level.value,
-        limit=None,
-        message=f"No budget of its own: {where}.{more}",
-    )
+        wanted.say(entity, wishes.underspent(daily / budget, WELL_SPENT))
 
 
 # --- reallocation -------------------------------------------------------------------------------
@@ -491,17 +389,16 @@ def _want_reallocation(
         _needed_confidence(worst.adset, -1, limits, look),
         _needed_confidence(best.adset, 1, limits, look),
     )
-    verdict = (passes if sure >= needed else stops)(
-        "wanted.reallocate",
-        observed=sure,
-        limit=needed,
-        message=f"Ad set {best.id} (ROAS {_two(best.roas)}) against {worst.id} (ROAS "
-        f"{_two(worst.roas)}): {_percent(sure)} sure that the true ratio is at least "
-        f"{limits.reallocate_ratio}; {_percent(needed)} is needed.",
+    told = (
+        f"Ad set {best.adset.name!r} (ROAS {two(best.roas)}) against {worst.adset.name!r} (ROAS "
+        f"{two(worst.roas)}): {in_percent(sure, short_of=needed)} sure that the one does at least "
+        f"{limits.reallocate_ratio} times as well as the other; {in_percent(needed)} is needed."
     )
-    wanted.say(worst.adset, verdict)
     if sure < needed:
+        wanted.say(worst.adset, wishes.too_alike(best.adset, told, sure, needed))
         return
+    verdict = passes("wanted.reallocate", observed=sure, limit=needed, message=told)
+    wanted.say(worst.adset, verdict)
     action = _move(worst, best, look, wanted, sure=sure, why=verdict.message)
     if action is None or _rests_after_rejection(action, look, wanted):
         return
@@ -524,16 +421,7 @@ def _move(
     wished = min(donor, receiver, key=_minor).times_down(REALLOCATE_SHARE * weight)
     amount = min(wished, donor - minimum, key=_minor)
     if amount.minor < 1:
-        wanted.say(
-            worst.adset,
-            stops(
-                "wanted.budget",
-                observed=donor.plain(),
-                limit=minimum.plain(),
-                message=f"From {donor} a day there is nothing to move: it is at the account's "
-                "minimum, or the amount is less than the smallest unit.",
-            ),
-        )
+        wanted.say(worst.adset, wishes.nothing_to_move(donor, minimum))
         return None
     return Action(
         type=ActionType.REALLOCATE,
@@ -545,7 +433,7 @@ def _move(
         roas=worst.roas,
         expected_roas=worst.seen.expected_roas,
         confidence=sure,
-        reason=f"Move money from ad set {worst.id} to {best.id}. {why}",
+        reason=why,
         stake_usd=look.situation.usd(amount) or Decimal(0),
     )
 
@@ -572,16 +460,7 @@ def _alive(
         if over is None:
             yield entity
         else:
-            wanted.say(
-                entity,
-                stops(
-                    "wanted.parent",
-                    observed=over.id,
-                    limit=None,
-                    message=f"Nothing is done below {over.level} {over.id}, which this tick "
-                    "wants paused.",
-                ),
-            )
+            wanted.say(entity, wishes.below_a_pause(over))
         nearest = over or (entity if entity.id in paused else None)
         for child in _children(entity, situation):
             yield from walk(child, nearest)
@@ -595,19 +474,8 @@ def _rests_after_rejection(action: Action, look: Campaigns, wanted: Wanted) -> b
     rejected_at = memory.rejected_at.get(action.type)
     if rejected_at is None or look.now - rejected_at >= REJECTION_REST:
         return False
-    wanted.say(
-        action.entity,
-        replace(
-            stops(
-                "wanted.rejected",
-                observed=rejected_at.isoformat(timespec="seconds"),
-                limit=24,
-                message=f"A {action.type} was rejected by a person at {rejected_at:%Y-%m-%d %H:%M}"
-                " UTC; it isn't proposed again for 24 hours.",
-            ),
-            eligible_at=rejected_at + REJECTION_REST,
-        ),
-    )
+    until = rejected_at + REJECTION_REST
+    wanted.say(action.entity, wishes.rejected(action.type, rejected_at, until))
     return True
 
 
@@ -623,15 +491,3 @@ def _daily_spend_usd(evaluation: Evaluation) -> Decimal:
 
 def _minor(money: Money) -> int:
     return money.minor
-
-
-def _two(value: Decimal | None) -> Decimal | None:
-    return None if value is None else value.quantize(Decimal("0.01"))
-
-
-def _percent(value: Decimal | None) -> str:
-    return "not at all" if value is None else f"{value:.0%}".replace("%", " %")
-
-
-def _dollars(value: Decimal | None) -> str:
-    return "an amount in a currency without a rate" if value is None else f"${value:,.0f}"

@@ -269,9 +269,7 @@ class PolicyEngine:
         current, new = _budgets(kind, known)
         present = given_or(known, current, "campaign_budget", "campaign_budget_usd")
         total = exact(present, "the campaign's total")
-        return budgets.within_campaign_cap(
-            total - current + new, self.limits, what="The campaign would have"
-        )
+        return budgets.within_campaign_cap(total - current + new, self.limits, what="The campaign")
 
     def _creative_change(self, metadata: Plain, last_change: object) -> Verdict:
         is_approved = truth(metadata.get("is_human_approved", False), "is_human_approved")

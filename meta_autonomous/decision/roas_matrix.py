@@ -11,7 +11,7 @@ from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import blocks, number, passes, seen, tidy
 from meta_autonomous.domain.action import Action, ActionType
 from meta_autonomous.domain.entities import AdSet, Status
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 _FEWEST_SIBLINGS: Final = 3
 
@@ -34,7 +34,10 @@ def floor_of_scale_up(claims: Iterable[Decimal], limits: Limits) -> Verdict:
         return blocks(None, limit, "The ROAS is unknown; a budget is not raised on that.")
     if roas < limit:
         return blocks(
-            tidy(roas), limit, f"ROAS {number(roas)} is under the {number(limit)} of a scale-up."
+            tidy(roas),
+            limit,
+            f"ROAS {number(roas)} is under the {number(limit)} of a scale-up.",
+            flip=_with_roas(f"at least {number(limit)}", limit, roas),
         )
     return passes(tidy(roas), limit, f"ROAS {number(roas)} reaches {number(limit)}.")
 
@@ -45,9 +48,16 @@ def ceiling_of_scale_down(claims: Iterable[Decimal], limits: Limits) -> Verdict:
         return blocks(None, limit, "The ROAS is unknown; a budget is not cut on that.")
     if roas > limit:
         return blocks(
-            tidy(roas), limit, f"ROAS {number(roas)} is over the {number(limit)} of a scale-down."
+            tidy(roas),
+            limit,
+            f"ROAS {number(roas)} is over the {number(limit)} of a scale-down.",
+            flip=_with_roas(f"at most {number(limit)}", limit, roas),
         )
     return passes(tidy(roas), limit, f"ROAS {number(roas)} does not exceed {number(limit)}.")
+
+
+def _with_roas(wanted: str, limit: Decimal, roas: Decimal) -> Flip:
+    return Flip(fact="roas", needed=limit, words=f"with a ROAS of {wanted} (it is {number(roas)})")
 
 
 def worth_moving(siblings: int, ratio: Decimal | None, limits: Limits) -> Verdict:
@@ -57,13 +67,24 @@ def worth_moving(siblings: int, ratio: Decimal | None, limits: Limits) -> Verdic
             siblings,
             _FEWEST_SIBLINGS,
             f"Only {siblings} siblings have budgets of their own; it takes {_FEWEST_SIBLINGS}.",
+            flip=Flip(
+                fact="siblings",
+                needed=_FEWEST_SIBLINGS,
+                words=f"with {_FEWEST_SIBLINGS} active ad sets that have budgets of their own "
+                f"(there are {siblings})",
+            ),
         )
     limit = limits.reallocate_ratio
     if ratio is None:
         return blocks(None, limit, "The ratio of best to worst ROAS is unknown.")
     told = f"The better ROAS is {number(ratio)} times the worse"
     if ratio < limit:
-        return blocks(tidy(ratio), limit, f"{told}, under {number(limit)} times.")
+        wider = Flip(
+            fact="ratio",
+            needed=limit,
+            words=f"with a ROAS {number(limit)} times the worse one (it is {number(ratio)} times)",
+        )
+        return blocks(tidy(ratio), limit, f"{told}, under {number(limit)} times.", flip=wider)
     return passes(tidy(ratio), limit, f"{told}, at least {number(limit)} times.")
 
 

@@ -4,7 +4,7 @@ Every rule that concerns an action gives a verdict, also after another has refus
 person can be told the whole story. A rule that can't judge refuses: an unknown is never a yes.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
@@ -16,7 +16,7 @@ from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
 from meta_autonomous.domain.entities import Entity, Status
 from meta_autonomous.domain.performance import complete_days, roas, total
 from meta_autonomous.domain.quantities import Currency, Money, Rates
-from meta_autonomous.domain.verdict import Effect, Measure, Ruling, Verdict
+from meta_autonomous.domain.verdict import Effect, Flip, Measure, Ruling, Verdict
 
 EVERY_TYPE: Final = frozenset(ActionType)
 ALL_BUT_PAUSE: Final = EVERY_TYPE - {ActionType.PAUSE}
@@ -63,6 +63,7 @@ class Rule:
                 ruling=Ruling.WARN,
                 effect=Effect.NONE,
                 allowed=None,
+                flip=None,
                 message=f"{verdict.message} An undo is exempt.",
             )
         return verdict
@@ -71,11 +72,26 @@ class Rule:
         """What `question` answers, in this rule's name; a refusal when it can't be answered."""
         try:
             verdict = question()
+        except NoRate as unpriced:
+            told = f"It could not be checked: {unpriced}."
+            verdict = blocks(None, None, told, flip=unpriced.flip)
         except Exception as odd:  # noqa: BLE001 - whatever went wrong, the action must not pass
             verdict = blocks(
                 None, None, f"{self.id} could not be checked ({describe(odd)}): refused."
             )
         return replace(verdict, rule=self.id, sentence=self.sentence)
+
+
+class NoRate(ValueError):
+    """An amount is in a currency without a rate to USD; the text names the variable to set."""
+
+    def __init__(self, currency: Currency) -> None:
+        super().__init__(no_rate(currency))
+        self.flip = priced(f"META_AUTO_FX_{currency}")
+
+
+def priced(variable: str) -> Flip:
+    return Flip(fact=variable, needed=None, words=f"with {variable} set")
 
 
 def judge(rules: Iterable[Rule], action: Action, case: Case) -> tuple[Verdict, ...]:
@@ -105,46 +121,67 @@ def blocks(
     *,
     allowed: Money | None = None,
     eligible_at: datetime | None = None,
+    flip: Flip | None = None,
 ) -> Verdict:
     verdict = _verdict(Ruling.BLOCK, Effect.BLOCKS, observed, limit, message)
-    return replace(verdict, allowed=allowed, eligible_at=eligible_at)
+    return replace(verdict, allowed=allowed, eligible_at=eligible_at, flip=flip)
 
 
 def defers(
-    observed: Measure, limit: Measure, message: str, *, eligible_at: datetime | None = None
+    observed: Measure,
+    limit: Measure,
+    message: str,
+    *,
+    eligible_at: datetime | None = None,
+    flip: Flip | None = None,
 ) -> Verdict:
     verdict = _verdict(Ruling.BLOCK, Effect.DEFERS, observed, limit, message)
-    return replace(verdict, eligible_at=eligible_at)
+    return replace(verdict, eligible_at=eligible_at, flip=flip)
 
 
 def demotes(
-    observed: Measure, limit: Measure, message: str, *, eligible_at: datetime | None = None
+    observed: Measure,
+    limit: Measure,
+    message: str,
+    *,
+    eligible_at: datetime | None = None,
+    flip: Flip | None = None,
 ) -> Verdict:
     verdict = _verdict(Ruling.WARN, Effect.DEMOTES, observed, limit, message)
-    return replace(verdict, eligible_at=eligible_at)
-
-
-def clamps(refusal: Verdict, allowed: Money) -> Verdict:
-    """A size refusal that was answered by going on at the size which it allows."""
-    return replace(
-        refusal,
-        ruling=Ruling.CLAMP,
-        effect=Effect.NONE,
-        allowed=allowed,
-        message=f"{refusal.message} Cut to {allowed}.",
-    )
+    return replace(verdict, eligible_at=eligible_at, flip=flip)
 
 
 def strictest(verdicts: Iterable[Verdict]) -> Verdict:
     """The word that governs when one rule looks at several things: the first of the strictest.
 
-    Waiting helps only if it helps against all of the strictest; then the longest wait counts.
+    Waiting helps only if it helps against all of the strictest; then the longest wait counts. So
+    it is with what would flip them: it takes all of it.
     """
     ordered = sorted(verdicts, key=_strictness, reverse=True)  # stable: the first stays first
     first = ordered[0]
     equals = [other for other in ordered if _strictness(other) == _strictness(first)]
     waits = [other.eligible_at for other in equals if other.eligible_at is not None]
-    return replace(first, eligible_at=max(waits) if len(waits) == len(equals) else None)
+    if waits and len(waits) == len(equals):
+        longest = max(equals, key=lambda verdict: verdict.eligible_at or max(waits))
+        return replace(first, eligible_at=max(waits), flip=longest.flip)
+    return replace(first, eligible_at=None, flip=both([other.flip for other in equals]))
+
+
+def both(flips: Sequence[Flip | None]) -> Flip | None:
+    """The change that makes up for all of these; None when one of them is not known."""
+    known = list(dict.fromkeys(flip for flip in flips if flip is not None))
+    if not known or None in flips:
+        return None
+    return replace(known[0], words=" and ".join(flip.words for flip in known))
+
+
+def waiting(until: datetime, why: str) -> Flip:
+    """What time alone brings: ``"from 14:30 UTC on 3 March, when the freeze ends"``."""
+    return Flip(
+        fact="time",
+        needed=until.isoformat(timespec="seconds"),
+        words=f"from {clock(until)}, when {why}",
+    )
 
 
 def _verdict(
@@ -190,7 +227,9 @@ def seen(entity: Entity, case: Case) -> Evaluation:
     """
     paused_on = case.memory(entity).paused_on
     if entity.status == Status.PAUSED and paused_on is not None:
-        return _sums(entity, case, complete_days(paused_on, case.limits.lookback_days))
+        days = complete_days(paused_on, case.limits.lookback_days)
+        lost = case.situation.outage_days
+        return _sums(entity, case, tuple(day for day in days if day not in lost))
     return case.evaluation(entity) or _sums(entity, case, window_of(case))
 
 
@@ -213,10 +252,10 @@ def window_of(case: Case) -> tuple[date, ...]:
 
 
 def usd_of(case: Case, money: Money) -> Decimal:
-    """Raises ValueError, with the variable to set, when the currency has no rate."""
+    """Raises NoRate when the currency has none."""
     usd = case.situation.usd(money)
     if usd is None:
-        raise ValueError(no_rate(money.currency))
+        raise NoRate(money.currency)
     return usd
 
 
@@ -228,7 +267,7 @@ def largest_within(usd: Decimal, currency: Currency, rates: Rates) -> Money:
     """The largest whole amount of a currency that is worth no more than `usd`; not below zero."""
     rate = rates.rate(currency)
     if rate is None:
-        raise ValueError(no_rate(currency))
+        raise NoRate(currency)
     amount = Money.of_major(max(usd, Decimal(0)) / rate, currency)
     # A quotient is rounded to 28 digits, perhaps upwards over the last minor unit.
     while amount.minor > 0 and amount.major * rate > usd:
@@ -266,6 +305,16 @@ def percent(fraction: Decimal, *, signed: bool = False) -> str:
     return f"{'+' if signed and fraction > 0 else ''}{number(fraction * 100, places=2)} %"
 
 
+def ceiling(usd: Decimal) -> Decimal:
+    """The next whole dollar: a cap that somebody would set."""
+    return usd.to_integral_value(ROUND_CEILING)
+
+
+def upwards(fraction: Decimal) -> Decimal:
+    """A share, rounded up to a hundredth of a percent: as a limit, it allows what was measured."""
+    return fraction.quantize(Decimal("0.0001"), ROUND_CEILING)
+
+
 def dollars(usd: Decimal) -> str:
     return f"{usd:,.2f} USD"
 
@@ -279,6 +328,18 @@ def in_hours(duration: timedelta) -> Decimal:
 
 def hours(duration: timedelta) -> str:
     return f"{in_hours(duration):f} h"
+
+
+def clock(at: datetime) -> str:
+    """``"14:30 UTC on 3 March"``: a time as one says it."""
+    return f"{at:%H:%M} UTC on {at.day} {_MONTHS[at.month - 1]}"
+
+
+#: Not by strftime: its names follow the machine's locale.
+_MONTHS: Final = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
 
 
 def moment(at: datetime) -> str:

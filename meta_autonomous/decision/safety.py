@@ -15,6 +15,7 @@ from meta_autonomous.decision import (
     safety_spend,
     safety_timing,
 )
+from meta_autonomous.decision.candidates import IN_SCOPE, in_scope
 from meta_autonomous.decision.context import AutomaticPause, Case
 from meta_autonomous.decision.plain import (
     Clock,
@@ -50,7 +51,7 @@ from meta_autonomous.decision.rules import (
 from meta_autonomous.domain.action import Action, ActionType
 from meta_autonomous.domain.entities import Ad, Level
 from meta_autonomous.domain.performance import total
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 BLAST_WINDOW: Final = timedelta(hours=24)
 BLAST_ENTITIES: Final = 3
@@ -66,7 +67,12 @@ def second_controller(action: Action, case: Case) -> Verdict:
         return passes(0, 0, "None of Meta's automated rules governs it.")
     told = f"Meta's own automated rules govern the {listed(governed)}; switch one of the two off."
     if case.limits.block_on_second_controller:
-        return blocks(len(governed), 0, told)
+        alone = Flip(
+            fact="BLOCK_ON_SECOND_CONTROLLER",
+            needed=False,
+            words="without Meta's own rule on it, or with BLOCK_ON_SECOND_CONTROLLER=false",
+        )
+        return blocks(len(governed), 0, told, flip=alone)
     return warns(len(governed), 0, told)
 
 
@@ -87,7 +93,13 @@ def blast_radius(action: Action, case: Case) -> Verdict:
     told += f"{percent(share)} of the account's spend"
     if len(touched_ids) >= BLAST_ENTITIES and share > BLAST_SHARE:
         told += f" (a person decides above {percent(BLAST_SHARE)} from {BLAST_ENTITIES} on)."
-        return demotes(tidy(share), BLAST_SHARE, told)
+        fewer = Flip(
+            fact="share of spend",
+            needed=BLAST_SHARE,
+            words=f"if the automatic pauses of 24 h had carried at most {percent(BLAST_SHARE)} of "
+            f"the spend (they carried {percent(share)})",
+        )
+        return demotes(tidy(share), BLAST_SHARE, told, flip=fewer)
     return passes(tidy(share), BLAST_SHARE, f"{told}.")
 
 
@@ -122,8 +134,6 @@ def _covered_micros(pauses: Iterable[AutomaticPause], case: Case) -> int:
 
 
 def _account_micros(case: Case) -> int:
-    if case.situation.window_spend_micros is not None:
-        return case.situation.window_spend_micros
     window = window_of(case)
     campaigns = case.snapshot.days.get(Level.CAMPAIGN, {})
     return sum(total(days, window).spend_micros for days in campaigns.values())
@@ -135,9 +145,9 @@ def scope(action: Action, case: Case) -> Verdict:
         campaign = case.snapshot.campaigns.get(entity.campaign_id)
         if campaign is None:
             return blocks(None, None, f"The campaign of the {named(entity)} was not read.")
-        if not case.book.scope.covers(campaign.id, campaign.name, entity.id):
+        if not in_scope(entity, case.snapshot, case.book):
             told = f"The {named(entity)} is outside the scope; see [scope] in the configuration."
-            return blocks(campaign.name, None, told)
+            return blocks(campaign.name, None, told, flip=IN_SCOPE)
     return passes(None, None, "It is inside the scope.")
 
 

@@ -9,6 +9,7 @@ from meta_autonomous.decision.context import Case
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import (
     CLOCK_SLACK,
+    NoRate,
     blocks,
     demotes,
     dollars,
@@ -17,7 +18,6 @@ from meta_autonomous.decision.rules import (
     listed,
     named,
     net_increase,
-    no_rate,
     number,
     passes,
     percent,
@@ -31,7 +31,7 @@ from meta_autonomous.decision.rules import (
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
 from meta_autonomous.domain.entities import AdSet, Campaign, Entity
 from meta_autonomous.domain.performance import total
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Measure, Verdict
 
 #: A read older than this says nothing of now.
 LONGEST_READ_AGE: Final = timedelta(hours=24)
@@ -47,13 +47,23 @@ LEARNING_SHARE: Final = Decimal("0.5")
 def enough_data(
     impressions: Decimal, spend_usd: Decimal, limits: Limits, *, what: str = "It"
 ) -> Verdict:
-    told = f"{what} had {number(impressions)} impressions and {dollars(spend_usd)} of spend"
-    if impressions < limits.min_impressions:
-        told += f"; it takes {number(limits.min_impressions)} impressions."
-        return blocks(tidy(impressions), limits.min_impressions, told)
-    if spend_usd < limits.min_spend_usd:
-        told += f"; it takes {dollars(limits.min_spend_usd)}."
-        return blocks(tidy(spend_usd), limits.min_spend_usd, told)
+    told = f"{what} had {impressions:,f} impressions and {dollars(spend_usd)} of spend"
+    seldom_seen = impressions < limits.min_impressions
+    spent_little = spend_usd < limits.min_spend_usd
+    lacks = [f"{limits.min_impressions:,f} impressions"] if seldom_seen else []
+    lacks += [f"{dollars(limits.min_spend_usd)} of spend"] if spent_little else []
+    if lacks:
+        needed = limits.min_impressions if seldom_seen else limits.min_spend_usd
+        return blocks(
+            tidy(impressions if seldom_seen else spend_usd),
+            needed,
+            f"{told}; it takes {' and '.join(lacks)}.",
+            flip=Flip(
+                fact="impressions" if seldom_seen else "spend_usd",
+                needed=needed,
+                words=f"with at least {' and '.join(lacks)} in the window",
+            ),
+        )
     return passes(tidy(spend_usd), limits.min_spend_usd, f"{told} in the window.")
 
 
@@ -65,7 +75,7 @@ def minimum_data(action: Action, case: Case) -> Verdict:
 def _data_of(entity: Entity, case: Case) -> Verdict:
     evidence = seen(entity, case)
     if evidence.spend_usd is None:
-        raise ValueError(no_rate(case.snapshot.account.currency))
+        raise NoRate(case.snapshot.account.currency)
     return enough_data(
         Decimal(evidence.facts.impressions),
         evidence.spend_usd,
@@ -79,7 +89,7 @@ def _data_of(entity: Entity, case: Case) -> Verdict:
 
 def possible_roas(roas: Decimal | None) -> Verdict:
     if roas is None or not roas.is_finite() or roas < 0:
-        return blocks(_told(roas), 0, f"The ROAS is {_told(roas)}; nothing is decided on that.")
+        return blocks(_shown(roas), 0, f"The ROAS is {_told(roas)}; nothing is decided on that.")
     return passes(tidy(roas), 0, f"ROAS {number(roas)} can be.")
 
 
@@ -90,7 +100,7 @@ def sane_roas(roas: Decimal | None, confidence: Decimal | None) -> Verdict:
         return possible
     if confidence is None or not confidence.is_finite() or not 0 <= confidence <= 1:
         told = f"The confidence is {_told(confidence)}, not a probability between 0 and 1."
-        return blocks(_told(confidence), 1, told)
+        return blocks(_shown(confidence), 1, told)
     told = f"ROAS {number(roas)} with confidence {percent(confidence)}"
     if roas < _SUSPICIOUS_ROAS and confidence >= _SUSPICIOUS_CONFIDENCE:
         told += " is very low and very sure; check that purchases are still tracked."
@@ -111,7 +121,8 @@ def sanity(action: Action, case: Case) -> Verdict:
 def _numbers(action: Action, case: Case) -> Iterable[Verdict]:
     currency = case.snapshot.account.currency
     if case.situation.rates.rate(currency) is None:
-        yield blocks(None, None, f"{no_rate(currency)}.")
+        missing = NoRate(currency)
+        yield blocks(None, None, f"{missing}.", flip=missing.flip)
     if case.route is not Route.UNDO:  # an undo claims nothing
         yield sane_roas(action.roas, action.confidence)
     for entity in touched(action):
@@ -129,7 +140,7 @@ def _read_is_whole(action: Action, case: Case) -> Verdict:
     if age > LONGEST_READ_AGE or age < -CLOCK_SLACK:
         when = f"{hours(age)} ago" if age > LONGEST_READ_AGE else f"{hours(-age)} in the future"
         told = f"The account was read {when}; read it again (run a tick)."
-        return blocks(in_hours(age), in_hours(LONGEST_READ_AGE), told)
+        return blocks(in_hours(age), in_hours(LONGEST_READ_AGE), told, flip=_FRESH_READ)
     needed = {snapshot.today, *window_of(case)}
     for entity in touched(action):
         needed.update(seen(entity, case).window)
@@ -138,10 +149,14 @@ def _read_is_whole(action: Action, case: Case) -> Verdict:
     )
     if missing:
         told = f"The read lacks {listed(day.isoformat() for day in missing)}; read it again."
-        return blocks(len(missing), 0, told)
+        return blocks(len(missing), 0, told, flip=_WHOLE_READ)
     return passes(
         in_hours(age), in_hours(LONGEST_READ_AGE), f"The read is whole and {hours(age)} old."
     )
+
+
+_FRESH_READ: Final = Flip(fact="read", needed=None, words="after a fresh read (run a tick)")
+_WHOLE_READ: Final = Flip(fact="missing_days", needed=0, words="with a read that has these days")
 
 
 def _direction(action: Action) -> Verdict:
@@ -156,6 +171,11 @@ def _direction(action: Action) -> Verdict:
     if not wanted.get(action.type, True):
         return blocks(None, None, f"The budgets do not do what a {action.type} does.")
     return passes(None, None, "The budgets go where the action says.")
+
+
+def _shown(value: Decimal | None) -> Measure:
+    """A number as one; what is none, in words: JSON has no other for it."""
+    return tidy(value) if value is not None and value.is_finite() else _told(value)
 
 
 def _told(value: Decimal | None) -> str:
@@ -179,8 +199,16 @@ def _learning(leg: BudgetLeg, case: Case) -> Verdict:
     if isinstance(leg.entity, Campaign):
         told += f" (learning ad sets carried {percent(share)} of its spend)"
     if leg.is_increase and case.limits.block_increase_while_learning:
-        return blocks(observed, limit, f"{told}; its budget is not raised before it has learned.")
+        told += "; its budget is not raised before it has learned."
+        return blocks(observed, limit, told, flip=_LEARNED)
     return warns(observed, limit, f"{told}; the change may start it over.")
+
+
+_LEARNED: Final = Flip(
+    fact="learning_share",
+    needed=LEARNING_SHARE,
+    words="once it has left the learning phase, or with BLOCK_INCREASE_WHILE_LEARNING=false",
+)
 
 
 def _learning_share(entity: Entity, case: Case) -> Decimal:
@@ -209,7 +237,13 @@ def tracking_outage(_action: Action, case: Case) -> Verdict:
         outage.seen_purchases,
         tidy(outage.expected_purchases),
         f"{outage.seen_purchases} purchases on {listed(day.isoformat() for day in outage.days)}, "
-        f"where {number(outage.expected_purchases)} were to be expected: tracking seems broken "
-        f"(false alarms: {number(outage.false_alarm_rate)} a day). Check the pixel; meanwhile a "
-        "person decides.",
+        f"where {outage.expected_purchases:,f} were to be expected: tracking seems broken (by "
+        f"chance that happens on one day in {1 / outage.false_alarm_rate:,.0f}). Check the pixel; "
+        "meanwhile a person decides.",
+        flip=Flip(
+            fact="purchases",
+            needed=tidy(outage.expected_purchases),
+            words=f"once purchases are tracked again ({outage.expected_purchases:,f} were to be "
+            f"expected, {outage.seen_purchases} came)",
+        ),
     )

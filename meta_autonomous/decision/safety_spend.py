@@ -6,23 +6,29 @@ its spend, for the rest its spend. What was granted before counts in both. "Toda
 account's own day. Amounts are USD.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from meta_autonomous.decision.budgets import SMALLEST_CHANGE
 from meta_autonomous.decision.context import Case, HolderSpend, Situation, Totals
 from meta_autonomous.decision.geo import has_ended
 from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
 from meta_autonomous.decision.rules import (
+    NoRate,
     blocks,
+    both,
+    ceiling,
     dollars,
     largest_within,
     listed,
     net_increase,
     no_rate,
     passes,
+    priced,
     tidy,
     usd_of,
 )
@@ -37,7 +43,7 @@ from meta_autonomous.domain.entities import (
 )
 from meta_autonomous.domain.performance import NOTHING
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 #: Meta may spend this much of a daily budget on one day; an unread account is taken at its worst.
 WORST_OVERSPEND: Final = Decimal("1.75")
@@ -193,7 +199,7 @@ def extra_usd(action: Action, situation: Situation, now: datetime) -> dict[str, 
     for holder_id, amount in amounts.items():
         usd = situation.usd(amount)
         if usd is None:
-            raise ValueError(no_rate(amount.currency))
+            raise NoRate(amount.currency)
         extra[holder_id] = usd
     return extra
 
@@ -240,7 +246,7 @@ def within_daily_cap(
     worse = total if projected is None else max(total, projected)
     if worse > cap:
         told += f": over the daily cap of {dollars(cap)}. Free some, or raise MAX_DAILY_SPEND_USD."
-        return blocks(tidy(worse), cap, told)
+        return blocks(tidy(worse), cap, told, flip=_higher_cap(worse, cap))
     return passes(tidy(worse), cap, f"{told}: within the daily cap of {dollars(cap)}.")
 
 
@@ -251,10 +257,42 @@ def daily_spend(action: Action, case: Case) -> Verdict:
         return passes(tidy(case.totals.projected_usd), cap, "It adds nothing to the day's spend.")
     if case.totals.unpriced:
         told = f"The day's spend is not known in whole: {listed(case.totals.unpriced)}."
-        return blocks(None, cap, f"{told} No budget is raised until it is.")
+        told += " No budget is raised until it is."
+        return blocks(None, cap, told, flip=both([_known(one) for one in case.totals.unpriced]))
     sums = _sums(action, case)
     verdict = within_daily_cap(sums.others, sums.new, case.limits, projected=sums.projected)
-    return verdict or replace(verdict, allowed=_room(action, sums, case))
+    if verdict:
+        return verdict
+    return replace(
+        verdict,
+        allowed=_room(action, sums, case),
+        flip=_higher_cap(_least(action, case), case.limits.max_daily_spend_usd),
+    )
+
+
+def _known(unpriced: str) -> Flip:
+    """What is missing is a rate, whose variable the sentence names, or a read."""
+    variable = re.search(r"META_AUTO_FX_\w+", unpriced)
+    if variable is not None:
+        return priced(variable[0])
+    return Flip(fact="unpriced", needed=0, words=f"once all accounts are read ({unpriced})")
+
+
+def _higher_cap(needed_usd: Decimal, cap: Decimal) -> Flip:
+    needed = ceiling(needed_usd)
+    return Flip(
+        fact="MAX_DAILY_SPEND_USD",
+        needed=needed,
+        words=f"with MAX_DAILY_SPEND_USD of at least {needed:,} (it is {cap:,f})",
+    )
+
+
+def _least(action: Action, case: Case) -> Decimal:
+    """The lowest cap under which the action fits: a scale-up at its smallest size."""
+    if action.type is ActionType.SCALE_UP:
+        action = action.with_budget(action.legs[0].current.times_up(1 + SMALLEST_CHANGE))
+    sums = _sums(action, case)
+    return max(sums.others + sums.new, sums.projected)
 
 
 def _sums(action: Action, case: Case) -> _Sums:

@@ -5,7 +5,7 @@ Where waiting alone helps, the verdict says until when.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Final
 
 from meta_autonomous.decision.context import Case
@@ -22,11 +22,12 @@ from meta_autonomous.decision.rules import (
     strictest,
     tidy,
     touched,
+    waiting,
 )
 from meta_autonomous.domain.action import Action, BudgetLeg, Route
 from meta_autonomous.domain.entities import Ad, BudgetKind, Entity
-from meta_autonomous.domain.quantities import MICROS_PER_MAJOR
-from meta_autonomous.domain.verdict import Verdict
+from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, Money
+from meta_autonomous.domain.verdict import Flip, Verdict
 
 #: Meta blocks an ad set's budget for an hour after 4 changes within one; we stop one earlier.
 MOST_SENT_PER_HOUR: Final = 3
@@ -46,7 +47,7 @@ def old_enough(
 ) -> Verdict:
     if created_at is None:
         told = f"{what} has an unknown age; look at it in Ads Manager."
-        return blocks(None, embargo_hours, told)
+        return blocks(None, embargo_hours, told, flip=_AGE_KNOWN)
     age, embargo = now - created_at, span(embargo_hours)
     if age >= embargo and created_at <= now:
         return passes(in_hours(age), embargo_hours, f"{what} is {hours(age)} old.")
@@ -57,7 +58,13 @@ def old_enough(
         embargo_hours,
         f"{what} {told}; it is left alone for {hours(embargo)}, until {moment(eligible_at)}.",
         eligible_at=eligible_at,
+        flip=waiting(eligible_at, f"it is {hours(embargo)} old"),
     )
+
+
+_AGE_KNOWN: Final = Flip(
+    fact="created_time", needed=None, words="once Meta tells when it was created"
+)
 
 
 def embargo(action: Action, case: Case) -> Verdict:
@@ -83,12 +90,12 @@ def _embargo_hours(entity: Entity, case: Case) -> Decimal:
 
 
 def rested(
-    changed_at: datetime | None, *, now: datetime, cooldown_hours: Decimal, what: str
+    changed_at: datetime | None, *, now: datetime, cooldown_hours: Decimal, what: str, by: str = ""
 ) -> Verdict:
     if changed_at is None:
         return passes(None, cooldown_hours, f"No change of the {what} is on record.")
     elapsed, cooldown = now - changed_at, span(cooldown_hours)
-    told = f"The {what} was changed {hours(elapsed)} ago"
+    told = f"The {what} was changed{by} {hours(elapsed)} ago"
     if elapsed >= cooldown:
         return passes(in_hours(elapsed), cooldown_hours, f"{told}, longer than {hours(cooldown)}.")
     eligible_at = changed_at + cooldown
@@ -97,15 +104,22 @@ def rested(
         cooldown_hours,
         f"{told}; it rests for {hours(cooldown)}, until {moment(eligible_at)}.",
         eligible_at=eligible_at,
+        flip=waiting(eligible_at, f"its rest of {hours(cooldown)} ends"),
     )
 
 
 def cooldown(action: Action, case: Case) -> Verdict:
     """A change is left to show its effect before the next one, whoever made it."""
     return strictest(
-        rested(at, now=case.now, cooldown_hours=case.limits.action_cooldown_hours, what=what)
+        rested(
+            at,
+            now=case.now,
+            cooldown_hours=case.limits.action_cooldown_hours,
+            what=named(entity),
+            by=by,
+        )
         for entity in touched(action)
-        for at, what in _changes(entity, case)
+        for at, by in _changes(entity, case)
     )
 
 
@@ -113,8 +127,8 @@ def _changes(entity: Entity, case: Case) -> Sequence[tuple[datetime | None, str]
     memory = case.memory(entity)
     foreign = memory.foreign_change or "its budget, status or bid"
     return (
-        (memory.last_executed_at, named(entity)),
-        (memory.foreign_change_at, f"{named(entity)} (by someone else: {foreign})"),
+        (memory.last_executed_at, " by this system"),
+        (memory.foreign_change_at, f" by someone else ({foreign})"),
     )
 
 
@@ -124,14 +138,7 @@ def _changes(entity: Entity, case: Case) -> Sequence[tuple[datetime | None, str]
 def platform_pace(action: Action, case: Case) -> Verdict:
     """What Meta would refuse now is not sent; it waits for a later tick."""
     return strictest(
-        verdict
-        for leg in action.legs
-        for verdict in (
-            _blocked_by_meta(leg, case),
-            _refused_by_meta(leg, case),
-            _sent_too_often(leg, case),
-            _above_spent(leg, case),
-        )
+        ask(leg, case) for leg in action.legs for ask in (_INCREASE if leg.is_increase else _CUT)
     )
 
 
@@ -146,6 +153,7 @@ def _blocked_by_meta(leg: BudgetLeg, case: Case) -> Verdict:
         f"The budget of the {named(leg.entity)} was changed too often within the hour, and Meta "
         f"takes no other one; wait until {moment(until)}.",
         eligible_at=until,
+        flip=waiting(until, "Meta takes another budget"),
     )
 
 
@@ -162,6 +170,7 @@ def _refused_by_meta(leg: BudgetLeg, case: Case) -> Verdict:
         f"list --entity {leg.entity.id}` says why); it is tried again at {moment(until)}, or once "
         "somebody has changed it.",
         eligible_at=until,
+        flip=waiting(until, f"the refusal is {in_hours(REST_AFTER_REFUSAL)} h old"),
     )
 
 
@@ -176,13 +185,12 @@ def _sent_too_often(leg: BudgetLeg, case: Case) -> Verdict:
         MOST_SENT_PER_HOUR,
         f"{told}, and Meta blocks it after 4; wait until {moment(eligible_at)}.",
         eligible_at=eligible_at,
+        flip=waiting(eligible_at, "the hour of its last budgets is over"),
     )
 
 
 def _above_spent(leg: BudgetLeg, case: Case) -> Verdict:
     """Amounts in micros: a daily budget against today, a lifetime one against all it spent."""
-    if leg.is_increase:
-        return passes(None, ABOVE_SPENT, "An increase can't fall under what was spent.")
     budget = leg.entity.budget
     if budget is None:
         raise ValueError(f"the {named(leg.entity)} has no budget of its own")
@@ -206,7 +214,27 @@ def _above_spent(leg: BudgetLeg, case: Case) -> Verdict:
         f"{sent} is under 110 % of the {spent / MICROS_PER_MAJOR:,.2f} {sent.currency} that were "
         "already spent of it, which Meta refuses; pause it, or wait for its next day.",
         eligible_at=eligible_at,
+        flip=_next_day(eligible_at) if eligible_at is not None else _shallower(leg, spent),
     )
+
+
+#: What is told of a budget that may be sent: the first of these. An increase can't fall under what
+#: was spent.
+_INCREASE: Final = (_sent_too_often, _blocked_by_meta, _refused_by_meta)
+_CUT: Final = (_above_spent, *_INCREASE)
+
+
+def _next_day(midnight: datetime) -> Flip:
+    return waiting(midnight, "its next day begins")
+
+
+def _shallower(leg: BudgetLeg, spent_micros: Decimal) -> Flip:
+    """A lifetime budget must stay above what it ever spent; time does not help it."""
+    currency = leg.current.currency
+    least = Money.of_major(
+        spent_micros * ABOVE_SPENT / MICROS_PER_MAJOR, currency, rounding=ROUND_CEILING
+    )
+    return Flip(fact="lifetime_budget", needed=least.plain(), words=f"with {least} or more in all")
 
 
 def _next_midnight(case: Case) -> datetime:
@@ -247,17 +275,19 @@ def _overridden(at: datetime, what: str, entity: Entity, case: Case) -> Verdict:
         in_hours(HUMAN_OVERRIDE),
         f"{told}; until {moment(until)} a person decides.",
         eligible_at=until,
+        flip=waiting(until, "that is 7 days ago"),
     )
 
 
 def freeze(_action: Action, case: Case) -> Verdict:
     """Inside a freeze window budgets stay as they are."""
-    window = case.freeze or case.book.freeze_at(case.now)
-    if window is None or not window.covers(case.now):
+    window = case.book.freeze_at(case.now)
+    if window is None:
         return passes(None, None, "No freeze window is open.")
     return blocks(
         moment(case.now),
         moment(window.ends_at),
         f"Budgets are frozen until {moment(window.ends_at)}: {window.reason}.",
         eligible_at=window.ends_at,
+        flip=waiting(window.ends_at, "the freeze ends"),
     )

@@ -90,7 +90,6 @@ class MadeUp:
             book=self.book,
             situation=self.situation,
             totals=self.totals,
-            freeze=self.book.freeze_at(self.now),
             **self.case_facts,
         )
 

@@ -1,14 +1,36 @@
-"""Why the last tick did what it did, or nothing, for one entity."""
+"""Why the last tick did what it did, or nothing, for one entity; and what would change it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionStatus, Outcome
-from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
-from meta_autonomous.operations.shapes import verdict_shape
+from meta_autonomous.domain.verdict import Effect, Flip, Verdict
+from meta_autonomous.operations.shapes import measure, verdict_shape
+from meta_autonomous.operations.telling import sentences
 from meta_autonomous.ports import ActionRecord, Json, NotFound, Store, Trace
+
+#: Gates that must all open before the numbers are looked at; and those that say why a wish was
+#: not made, each of another wish.
+CANDIDATE, WANTED = "candidate.", "wanted."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WouldFlip:
+    """One change with which the outcome would have been another."""
+
+    gate: Verdict
+    flip: Flip
+    sentence: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "gate": self.gate.rule,
+            "fact": self.flip.fact,
+            "observed": measure(self.gate.observed),
+            "needed": measure(self.flip.needed),
+            "sentence": self.sentence,
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +39,7 @@ class Explanation:
 
     trace: Trace
     tick: Json
+    flips: tuple[WouldFlip, ...]
     sentences: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -32,6 +55,7 @@ class Explanation:
             "decision": trace.decision,
             "first_binding": trace.first_binding,
             "eligible_again_at": None if again is None else again.isoformat(timespec="seconds"),
+            "flips": [flip.to_json() for flip in self.flips],
             "gates": [verdict_shape(gate) for gate in trace.gates],
             "evidence": dict(trace.evidence),
             "summary": list(self.sentences),
@@ -50,7 +74,10 @@ def explain(store: Store, entity_id: str) -> Explanation:
     record = _record_of(store, trace, str(tick.get("tick_id")))
     if record is not None:
         trace = replace(trace, decision=_as_it_came(trace.decision, record))
-    return Explanation(trace=trace, tick=tick, sentences=tuple(_sentences(trace, record)))
+    flips = what_would_flip(trace)
+    said = dict.fromkeys(_first_by_fact(flips))
+    told = sentences(trace, record, binding=binding(trace), flips=list(said))
+    return Explanation(trace=trace, tick=tick, flips=flips, sentences=tuple(told))
 
 
 def _record_of(store: Store, trace: Trace, tick_id: str) -> ActionRecord | None:
@@ -77,60 +104,53 @@ _CAME_TO: Final[Mapping[ActionStatus, Outcome]] = {
 }
 
 
-def _sentences(trace: Trace, record: ActionRecord | None) -> list[str]:
-    said = [_what(trace), *_since(trace, record)]
-    binding = [gate for gate in trace.gates if gate.effect in (Effect.BLOCKS, Effect.DEFERS)]
-    if trace.decision != "none":  # what kept another wish from being made is no news then
-        binding = [gate for gate in binding if not gate.rule.startswith(_BEFORE_THE_RULES)]
-    if binding:
-        said.append(binding[0].message)
-        said += [f"Also: {gate.message}" for gate in binding[1:]]
-    said += [
-        f"Note: {gate.message}"
-        for gate in trace.gates
-        if gate.ruling in (Ruling.WARN, Ruling.CLAMP) and gate not in binding
-    ]
-    said += _when(trace.eligible_again_at, binding)
-    return said
+# --- what binds, and what would flip it ---------------------------------------------------------
 
 
-_BEFORE_THE_RULES: Final = ("candidate.", "wanted.")
-
-
-def _since(trace: Trace, record: ActionRecord | None) -> list[str]:
-    """What became of it after the tick."""
-    waits = trace.decision.endswith((": queued", ": unchanged"))
-    is_over = record is not None and (
-        (waits and record.status is not ActionStatus.SUGGESTED)
-        or record.status is ActionStatus.UNDONE
-    )
-    if record is None or not is_over:
-        return []
-    by = f" by {record.decided_by}" if record.decided_by else ""
-    return [f"Since then action {record.id} was {record.status}{by}."]
-
-
-def _what(trace: Trace) -> str:
+def binding(trace: Trace) -> list[Verdict]:
+    """The gates that kept it from going further. Of an action only the rules: what kept another
+    wish from being made is no news then."""
+    stopping = [gate for gate in trace.gates if gate.effect in (Effect.BLOCKS, Effect.DEFERS)]
     if trace.decision == "none":
-        return f"Nothing was done to {trace.level} {trace.name}."
-    what, _, outcome = trace.decision.partition(": ")
-    words = {
-        "policy_blocked": "was wanted, and blocked by the policy",
-        "safety_blocked": "was wanted, and blocked by the safety engine",
-        "queued": "was suggested to a person",
-        "unchanged": "was suggested before, and still is",
-        "executed": "was executed",
-        "failed": "was asked for, and Meta refused it",
-        "in_doubt": "was sent; whether it took effect is being settled",
-        "deferred": "is wanted, but not now",
-    }
-    return f"A {what} of {trace.level} {trace.name} {words.get(outcome, outcome)}."
+        return stopping
+    return [gate for gate in stopping if not gate.rule.startswith((CANDIDATE, WANTED))]
 
 
-def _when(again: datetime | None, binding: Sequence[Verdict]) -> list[str]:
-    if again is None:
-        return []
-    only_waiting = all(gate.eligible_at is not None for gate in binding)
-    sure = "It is eligible again" if only_waiting else "It is not eligible"
-    until = "at" if only_waiting else "before"
-    return [f"{sure} {until} {again:%Y-%m-%d %H:%M} UTC."]
+def what_would_flip(trace: Trace) -> tuple[WouldFlip, ...]:
+    """The smallest change by gate. Where several gates bind together, each sentence says that its
+    own is not enough."""
+    stopping = binding(trace)
+    if trace.decision.endswith(f": {Outcome.QUEUED}") and not stopping:
+        stopping = [gate for gate in trace.gates if gate.effect is Effect.DEMOTES]
+    together = [gate for gate in stopping if not gate.rule.startswith(WANTED)]
+    is_one = len({gate.flip and gate.flip.change for gate in together}) == 1
+    return tuple(
+        WouldFlip(
+            gate=gate,
+            flip=gate.flip,
+            sentence=_sentence(gate, gate.flip, is_alone=is_one or gate not in together),
+        )
+        for gate in stopping
+        if gate.flip is not None
+    )
+
+
+def _first_by_fact(flips: Sequence[WouldFlip]) -> Iterator[str]:
+    """Two gates that the same change would open are told once."""
+    told: set[tuple[str, object]] = set()
+    for would in flips:
+        if would.flip.change not in told:
+            told.add(would.flip.change)
+            yield would.sentence
+
+
+def _sentence(gate: Verdict, flip: Flip, *, is_alone: bool) -> str:
+    would = flip.would or _would(gate)
+    rest = "" if is_alone else ", once nothing else stands in the way"
+    return f"It would {would} {flip.words}{rest}."
+
+
+def _would(gate: Verdict) -> str:
+    if gate.effect is Effect.DEMOTES:
+        return "be done without asking a person"
+    return "be looked at" if gate.rule.startswith(CANDIDATE) else "go ahead"

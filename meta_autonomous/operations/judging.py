@@ -30,7 +30,6 @@ def case_of(
         situation=situation,
         totals=totals,
         is_manual_pause=action.type is ActionType.PAUSE,
-        freeze=world.book.freeze_at(now),
     )
 
 

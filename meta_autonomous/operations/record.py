@@ -10,7 +10,7 @@ from meta_autonomous.decision.candidates import binding
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.decide import Decision, Plan
 from meta_autonomous.decision.evaluate import evidence
-from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
 from meta_autonomous.decision.safety_spend import account_spend
 from meta_autonomous.domain.entities import Entity
 from meta_autonomous.domain.verdict import Verdict
@@ -57,8 +57,8 @@ def record_plan(
         stored = world.store.record_decisions(
             account_id,
             [_new_action(plan.decisions[n], seen.situation) for n in mine],
-            _traces(plan, seen.situation, world.book.limits),
-            _metrics(seen.situation, world.book.limits),
+            _traces(plan, seen.situation, world.book),
+            _metrics(seen.situation, world.book),
             tick_id=tick_id,
             at=at,
         )
@@ -83,7 +83,7 @@ def _new_action(decision: Decision, situation: Situation) -> NewAction:
     )
 
 
-def _traces(plan: Plan, situation: Situation, limits: Limits) -> Iterator[Trace]:
+def _traces(plan: Plan, situation: Situation, book: PolicyBook) -> Iterator[Trace]:
     decided = {
         entity_id: decision
         for decision in plan.decisions
@@ -97,10 +97,15 @@ def _traces(plan: Plan, situation: Situation, limits: Limits) -> Iterator[Trace]
             level=entity.level,
             name=entity.name,
             campaign_id=entity.campaign_id,
-            evidence=_summary(entity, situation, limits),
+            evidence=_summary(entity, situation, _limits(entity, situation, book)),
             was_evaluated=entity.id in plan.evaluated,
             **(_of_nothing(gates) if decision is None else _of_decision(gates, decision)),
         )
+
+
+def _limits(entity: Entity, situation: Situation, book: PolicyBook) -> Limits:
+    snapshot = situation.snapshot
+    return book.limits_for(snapshot.account.id, campaign_name_of(entity, snapshot.campaigns))
 
 
 def _of_nothing(gates: Verdicts) -> dict[str, Any]:
@@ -141,10 +146,36 @@ def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, 
         "roas": None if evaluation is None else number(evaluation.roas),
         "expected_roas": None if evaluation is None else number(evaluation.expected_roas),
         "confidence": None if evaluation is None else number(_confidence(evaluation, limits)),
+        **({} if evaluation is None else _belief(evaluation, limits)),
     }
 
 
-def _metrics(situation: Situation, limits: Limits) -> Iterator[dict[str, Any]]:
+def _belief(evaluation: Evaluation, limits: Limits) -> dict[str, Any]:
+    """What the estimator believes, in the few values that `explain` says in words."""
+    belief: dict[str, Any] = {
+        "window_days": len(evaluation.window),
+        "impressions": evaluation.facts.impressions,
+    }
+    if evaluation.roas is not None and evaluation.estimate is not None:
+        low, high = evaluation.estimate.posterior.interval()
+        belief["claim"] = _claim(evaluation.roas, limits)
+        belief["interval"] = [round(low, 2), round(high, 2)]
+        belief["average_purchases"] = number(evaluation.average_orders)
+    return belief
+
+
+def _claim(roas: Decimal, limits: Limits) -> str:
+    """Where the raw ROAS lies: `_confidence` is how sure it is that the true one lies there."""
+    if roas < limits.hard_stop_roas:
+        return f"below {limits.hard_stop_roas}"
+    if roas <= limits.scale_down_roas:
+        return f"at most {limits.scale_down_roas}"
+    if roas >= limits.scale_up_roas:
+        return f"at least {limits.scale_up_roas}"
+    return f"between {limits.scale_down_roas} and {limits.scale_up_roas}"
+
+
+def _metrics(situation: Situation, book: PolicyBook) -> Iterator[dict[str, Any]]:
     """One row per entity with spend in the window, for ``meta_roas_metrics``."""
     snapshot = situation.snapshot
     for entity in snapshot.entities():
@@ -152,6 +183,7 @@ def _metrics(situation: Situation, limits: Limits) -> Iterator[dict[str, Any]]:
         if evaluation is None or evaluation.estimate is None or not evaluation.facts.spend_micros:
             continue
         low, high = evaluation.estimate.posterior.interval()
+        limits = _limits(entity, situation, book)
         yield {
             "account_id": snapshot.account.id,
             "entity_id": entity.id,

@@ -15,6 +15,7 @@ from meta_autonomous.render.document import (
     Tone,
     line,
 )
+from meta_autonomous.render.text import clean
 from meta_autonomous.render.tick import visible_sentence
 from meta_autonomous.render.verdicts import verdict_table
 
@@ -24,12 +25,13 @@ _DEFAULT = "default"
 _RATES = "fx"
 
 
-def policies_document(policies: Json, *, whom: str = "") -> Document:
-    return Document(tuple(_blocks(policies, whom)))
+def policies_document(policies: Json) -> Document:
+    return Document(tuple(_blocks(policies)))
 
 
-def _blocks(policies: Json, whom: str) -> Iterator[Block]:
-    yield banner(policies["platform"], *([f"for {whom}"] if whom else []))
+def _blocks(policies: Json) -> Iterator[Block]:
+    whom: Json | None = policies.get("for")
+    yield banner(policies["platform"], *([_whom(whom)] if whom else []))
     sources: Json = policies["sources"]
     columns = (
         Column("setting"),
@@ -46,6 +48,14 @@ def _blocks(policies: Json, whom: str) -> Iterator[Block]:
         yield line(Span(f"[{table}]", Tone.STRONG), Span(f" {about}", Tone.QUIET))
         yield Table(columns, tuple(_row(name, sources[name]) for name in names), empty="")
     yield from _rest(policies)
+
+
+def _whom(whom: Json) -> str:
+    level = "ad set" if whom["level"] == "adset" else str(whom["level"])
+    told = f"for {level} {clean(str(whom['entity_name']))} ({clean(str(whom['entity_id']))})"
+    if whom["entity_id"] != whom["campaign_id"]:
+        told += f" of campaign {clean(str(whom['campaign_name']))}"
+    return f"{told}, ad account {clean(str(whom['account_id']))}"
 
 
 def _table_of(name: str) -> str:
@@ -89,7 +99,8 @@ def _rest(policies: Json) -> Iterator[Block]:
         )
         limits = ", ".join(f"{key} = {value}" for key, value in override["limits"].items())
         looser = " (looser allowed)" if override["allow_looser"] else ""
-        yield line(Span("Override: ", Tone.STRONG), f"{whose}: {limits}{looser}")
+        told = f"{whose}: {limits}{looser}{_in_force(override)}"
+        yield line(Span("Override: ", Tone.STRONG), told)
     for freeze in policies["freezes"]:
         yield line(
             Span("Freeze: ", Tone.STRONG),
@@ -98,6 +109,18 @@ def _rest(policies: Json) -> Iterator[Block]:
     yield line(Span("Policy digest: ", Tone.STRONG), str(policies["policy_digest"]))
     for warning in policies["warnings"]:
         yield line(Span("Warning: ", Tone.WARN), visible_sentence(warning))
+
+
+def _in_force(override: Json) -> str:
+    """With `--for`: whether the override reaches that entity, and with which of its limits."""
+    if "concerns" not in override:
+        return ""
+    if not override["concerns"]:
+        return "; does not concern it"
+    without = [key for key in override["limits"] if key not in override["in_force"]]
+    if not without:
+        return "; in force here"
+    return f"; not in force here: {', '.join(without)} (looser, or replaced by another override)"
 
 
 def checked_document(checked: Json) -> Document:

@@ -191,10 +191,7 @@ def test_what_we_changed_is_not_a_change_by_others(tmp_path: Path) -> None:
     carry_out(database, an_adset(), 60, at=NOON - hours(1))
     found = memory_of(database, with_budget(an_adset(), 60))
     assert found.foreign_change_at is None
-    assert (found.last_executed_at, found.last_executed_type) == (
-        NOON - hours(1),
-        ActionType.SCALE_UP,
-    )
+    assert found.last_executed_at == NOON - hours(1)
     assert (found.last_direction, found.last_direction_at) == (1, NOON - hours(1))
     assert found.budgets_24h == (usd(50),)
 

@@ -306,6 +306,41 @@ def test_only_rounding_is_no_difference(ads: str, total: str, *, is_whole: bool)
             read(ad_days=rows_of(spend=ads), totals=totals)
 
 
+@pytest.mark.parametrize(("spent", "is_missing"), [("0.01", False), ("0.02", True)])
+def test_a_day_on_which_the_account_spent_and_no_ad_has_a_row_is_missing(
+    spent: str, *, is_missing: bool
+) -> None:
+    silent = TODAY - timedelta(days=2)
+
+    def ad_days(asked: Asked) -> Deed:
+        return page([day_row(day, spend="100.00") for day in days_asked(asked) if day != silent])
+
+    def totals(asked: Asked) -> Deed:
+        days = [{"date_start": str(day), "date_stop": str(day)} for day in days_asked(asked)]
+        return page(
+            [
+                row | {"spend": spent if row["date_start"] == str(silent) else "100.00"}
+                for row in days
+            ]
+        )
+
+    snapshot = read(ad_days=ad_days, totals=totals)
+    assert snapshot.missing_days == (frozenset({silent}) if is_missing else frozenset())
+
+
+def test_a_day_without_delivery_is_not_missing() -> None:
+    idle = TODAY - timedelta(days=2)
+
+    def rows(asked: Asked) -> Deed:
+        return page([day_row(day) for day in days_asked(asked) if day != idle])
+
+    def totals(asked: Asked) -> Deed:
+        days = [day for day in days_asked(asked) if day != idle]
+        return page([{"date_start": str(d), "date_stop": str(d), "spend": "10.00"} for d in days])
+
+    assert read(ad_days=rows, totals=totals).missing_days == frozenset()
+
+
 def test_spend_of_archived_ads_is_in_the_days_under_ids_that_stand_nowhere_else() -> None:
     both = lambda asked: page(  # noqa: E731
         [

@@ -358,6 +358,8 @@ def test_policies_are_shown_as_they_bind_one_entity(ticked, home):
     bound = ticked("--config", str(file), "policies", "show", "--for", entity, "--json").json
     assert bound["max_daily_change_pct"] == 0.05
     assert bound["sources"]["max_daily_change_pct"]["source"] == "name override"
+    assert bound["for"]["campaign_name"] == campaign["entity_name"]
+    assert [one["concerns"] for one in bound["overrides"]] == [True]
     free = ticked("--config", str(file), "policies", "show", "--json").json
     assert free["max_daily_change_pct"] == 0.2
     assert ticked("policies", "show", "--for", "42").code == 3

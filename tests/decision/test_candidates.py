@@ -9,7 +9,6 @@ import pytest
 from meta_autonomous.decision.candidates import (
     binding,
     gates_of,
-    is_young,
     open_entities,
     with_parents,
 )
@@ -43,16 +42,16 @@ def in_account(**changes: object) -> Situation:
     return a_shop(snapshot=a_snapshot(*entities, account=an_account(**changes)))
 
 
-def all_gates(situation: Situation) -> dict[str, tuple]:
-    book = PolicyBook()
+def all_gates(situation: Situation, scope: Scope | None = None) -> dict[str, tuple]:
+    book = PolicyBook(scope=scope or Scope())
     return {
         entity.id: gates_of(entity, book.limits, book, situation, NOW)
         for entity in situation.snapshot.entities()
     }
 
 
-def may_act(situation: Situation) -> frozenset[str]:
-    return open_entities(all_gates(situation), situation)
+def may_act(situation: Situation, scope: Scope | None = None) -> frozenset[str]:
+    return open_entities(all_gates(situation, scope), situation)
 
 
 # --- effective status ---------------------------------------------------------------------------
@@ -96,12 +95,35 @@ def test_a_young_one_is_told_when_its_time_comes():
 def test_an_unknown_or_future_creation_counts_as_too_young(created_at):
     campaign = a_campaign(created_at=created_at)
     assert closed(campaign, alone(campaign)) == ["candidate.age"]
-    assert is_young(campaign, Limits(), NOW)
 
 
 def test_the_future_is_too_young_even_without_a_minimum_age():
     campaign = a_campaign(created_at=NOW + timedelta(seconds=1))
     assert closed(campaign, alone(campaign), limits=Limits(min_age_hours=Decimal(0)))
+
+
+@pytest.mark.parametrize(
+    ("campaign", "words"),
+    [
+        (
+            {"created_at": NOW - timedelta(hours=20)},
+            "as soon as its campaign is: from 16:00 UTC on 12 March, when it is 48 h old",
+        ),
+        (
+            {"stops_at": NOW},
+            "as soon as its campaign is: with an end that still lies ahead",
+        ),
+        (
+            {"has_budget_schedule": True},
+            "as soon as its campaign is: without its budget schedule",
+        ),
+    ],
+)
+def test_below_a_closed_parent_it_takes_what_the_parent_takes(campaign, words):
+    situation = alone(a_campaign(**campaign))
+    gate = with_parents(all_gates(situation), situation)["a1"][-1]
+    assert gate.rule == "candidate.parent"
+    assert gate.flip.words == words
 
 
 def test_a_young_ad_closes_only_itself():
@@ -137,6 +159,22 @@ def test_an_ad_set_is_judged_by_its_campaigns_name():
     situation = alone(a_campaign())
     assert closed(an_adset(), situation, scope=Scope(include=("name of c1",))) == []
     assert closed(an_adset(), situation, scope=Scope(exclude=("name of c1",)))
+
+
+@pytest.mark.parametrize(
+    ("scope", "inside"),
+    [
+        (Scope(include=("s1",)), {"s1", "a1"}),
+        (Scope(include=("a1",)), {"a1"}),
+        (Scope(exclude=("s1",)), {"c1", "s2", "a2"}),
+        (Scope(include=("s1",), exclude=("a1",)), {"s1"}),
+        (Scope(include=("s1",), exclude=("name of c1",)), set()),
+        (Scope(include=("c1",), exclude=("s2",)), {"c1", "s1", "a1"}),
+    ],
+)
+def test_an_id_stands_for_the_entity_and_all_that_is_below_it(scope, inside):
+    situation = a_shop(a_campaign(), an_adset(), an_ad(), an_adset("s2"), an_ad("a2", adset="s2"))
+    assert may_act(situation, scope=scope) == inside
 
 
 # --- measured by purchases ----------------------------------------------------------------------

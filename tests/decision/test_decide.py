@@ -877,6 +877,26 @@ def test_nothing_is_resumed_outside_the_scope():
     assert decided(with_paused("a1"), book=book, pause_windows=BACK).decisions == ()
 
 
+def test_an_included_ad_set_is_worked_on_where_its_campaign_is_left_alone():
+    found = [surely_good("c1"), surely_good("s1"), surely_bad("a1")]
+    held = (a_campaign(budget=None), an_adset(budget=100), an_ad(), an_ad("a2"))
+    shop = a_shop(*held, found=[*found, surely_good("a2")])
+    only_s1 = decided(shop, book=PolicyBook(scope=Scope(include=("s1",))))
+    assert told(only_s1.decisions) == [
+        ("pause", "a1", "queued"),
+        ("scale_up", "s1", "queued"),
+    ]
+    assert rules_of(only_s1, "c1") == ["candidate.scope"]
+    assert decided(shop, book=PolicyBook(scope=Scope(include=("s2",)))).decisions == ()
+
+
+def test_what_was_paused_is_resumed_where_only_its_campaign_is_left_alone():
+    book = PolicyBook(scope=Scope(include=("s1",)))
+    assert told(decided(with_paused("a1"), book=book, pause_windows=BACK).decisions) == [
+        ("resume", "a1", "queued")
+    ]
+
+
 def test_a_resume_waits_for_no_turn():
     limits = Limits(max_campaigns_per_tick=0)
     assert len(decided(with_paused("a1"), limits=limits, pause_windows=BACK).decisions) == 1

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from meta_autonomous.decision import rules
 from meta_autonomous.decision.context import Situation
 from meta_autonomous.decision.evaluate import evaluate, evidence, pause_windows
 from meta_autonomous.decision.limits import Limits
@@ -15,6 +16,7 @@ from meta_autonomous.domain.quantities import Currency, Rates
 from tests.builders import (
     TODAY,
     a_campaign,
+    a_case,
     a_day,
     a_memory,
     a_snapshot,
@@ -76,6 +78,16 @@ def test_an_entity_without_spend_has_no_roas():
     found = seen(a_snapshot(performance={"a1": days({TODAY: (5, 5)})})).evaluations["a1"]
     assert found.roas is None
     assert found.spend_usd == 0
+
+
+def test_what_an_average_one_would_have_brought_is_told_of_what_was_estimated():
+    situation = seen()
+    estimated = situation.evaluations["a1"]
+    assert Decimal(30) < estimated.average_orders < Decimal(70)  # as this one, or less
+    shown = evidence(situation, situation.snapshot.ads["a1"])
+    assert shown["average_purchases"] == str(estimated.average_orders)
+    without_rows = replace(situation.snapshot, days={})
+    assert seen(without_rows).evaluations["a1"].average_orders is None
 
 
 def test_every_entity_of_every_level_is_evaluated():
@@ -148,6 +160,19 @@ def test_a_paused_entity_is_seen_in_the_window_of_its_pause():
     assert found.window[-1] == paused_on - timedelta(days=1)
     assert found.roas == 3
     assert look(situation.snapshot.ads["a1"]) == found  # computed once
+
+
+def test_days_without_tracking_leave_the_window_of_a_pause_too():
+    lost = WINDOW[-2:]
+    snapshot = broken(*lost)
+    memory = a_memory(snapshot, {"a1": remembering(paused_on=TODAY)})
+    situation = evaluate(snapshot, memory, rates=DOLLARS, limits=Limits(), restatements=None)
+    found = pause_windows(situation, Limits(), None)(snapshot.ads["a1"])
+    assert found.window == WINDOW[:-2]
+    assert found.roas == 3
+    paused = replace(snapshot.ads["a1"], status="PAUSED")
+    case = a_case(situation=situation)
+    assert rules.seen(paused, case).window == WINDOW[:-2]
 
 
 def test_what_was_never_paused_by_us_has_no_such_window():

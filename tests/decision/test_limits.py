@@ -164,7 +164,7 @@ def test_a_freeze_begins_and_ends_to_the_second():
     ],
 )
 def test_the_scope_is_by_name_or_id_and_what_is_excluded_is_out(scope, covered):
-    assert scope.covers("c1", "Brand ES", "s1") is covered
+    assert scope.covers("Brand ES", "c1", "s1") is covered
 
 
 def test_a_name_is_its_campaigns():

@@ -104,11 +104,22 @@ def test_what_was_never_measured_is_in_no_hard_stop():
     assert not is_hard_stop(an_evaluation(roas="0.5", prob_below=0.99, spend=None), Limits())
 
 
-@pytest.mark.parametrize(("sure", "spend"), [(0.69, 700), (0.99, 99), (None, 700)])
-def test_what_only_looks_like_a_hard_stop_is_told_what_is_missing(sure, spend):
+@pytest.mark.parametrize(
+    ("sure", "spend", "observed", "missing"),
+    [
+        (0.69, 700, Decimal("0.69"), "only 69 % sure that the true one is, and 70 % is needed."),
+        (0.99, 99, Decimal(99), "but it spent $99, and $100 is needed."),
+        (None, 700, None, "how sure that is can't be told, and 70 % is needed."),
+        (0.5, 60, Decimal("0.5"), "70 % is needed; it spent $60, and $100 is needed."),
+    ],
+)
+def test_what_only_looks_like_a_hard_stop_is_told_what_is_missing(sure, spend, observed, missing):
     wanted = wanted_in(about("0.89", sure, spend=spend))
     assert stopping(wanted, "c1")[0] == "wanted.pause"
-    assert "70 % is needed" in wanted.gates["c1"][0].message
+    spared = wanted.gates["c1"][0]
+    assert spared.observed == observed
+    assert spared.message.endswith(missing)
+    assert spared.flip.would == "be paused"
     assert "wanted.pause" not in stopping(wanted_in(about("0.9", 0.5)), "c1")
     assert "wanted.pause" not in stopping(wanted_in(about(None, None, spend=0)), "c1")
 
@@ -377,7 +388,7 @@ def test_a_budget_is_changed_where_it_lives_and_the_others_are_told_where_that_i
     on_adset = wanted_in(a_shop(*entities, found=findings))
     assert [action.entity.id for action in on_adset.actions] == ["s1"]
     assert "its budget lives on its ad sets" in on_adset.gates["c1"][-1].message
-    assert "adset s1" in on_adset.gates["a1"][-1].message
+    assert "its ad set 'name of s1'" in on_adset.gates["a1"][-1].message
 
 
 # --- rounding, the minimum ----------------------------------------------------------------------

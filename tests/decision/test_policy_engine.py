@@ -95,8 +95,8 @@ def test_the_refusal_tells_amounts_limit_and_how_far_it_may_go() -> None:
     verdict = budget_change(a_scale_up(to=750))
 
     assert verdict.message == (
-        "The campaign 'name of c1' (c1) would go to 750.00 USD a day, +50 % of 500.00 USD (the "
-        "lowest of the last 24 h); a person may go 20 % a day. The furthest is 600.00 USD."
+        "The campaign 'name of c1' (c1) would go to 750.00 USD a day, +50 % of 500.00 USD; a "
+        "person may go 20 % a day. The furthest is 600.00 USD."
     )
     assert verdict.observed == Decimal("0.5")
 

@@ -16,7 +16,6 @@ from meta_autonomous.decision.rules import (
     ONLY_AUTO,
     Rule,
     blocks,
-    clamps,
     defers,
     demotes,
     dollars,
@@ -216,14 +215,6 @@ def test_a_verdict_is_true_unless_it_blocks_or_defers() -> None:
     assert demotes(1, 2, "")
     assert not defers(1, 2, "")
     assert not blocks(1, 2, "")
-
-
-def test_a_clamped_refusal_goes_on_at_the_size_it_allows() -> None:
-    clamped = clamps(blocks(2, 1, "Too much.", allowed=usd(600)), usd(550))
-
-    assert clamped
-    assert clamped.ruling is Ruling.CLAMP
-    assert clamped.message == "Too much. Cut to 550.00 USD."
 
 
 def test_the_strictest_word_governs_and_the_longest_wait_counts() -> None:

@@ -47,6 +47,10 @@ def test_the_shape_is_the_contracts(offered):
         "gates",
     }
     assert set(shown["gates"][0]) >= {"rule", "outcome", "observed", "limit", "message"}
+    (flip,) = told(offered, "New Arrivals - ES").to_json()["flips"]
+    assert set(flip) == {"gate", "fact", "observed", "needed", "sentence"}
+    assert (flip["gate"], flip["fact"]) == ("candidate.age", "time")
+    assert flip["needed"] == told(offered, "New Arrivals - ES").to_json()["eligible_again_at"]
     assert shown["tick_id"] == "t1"
 
 
@@ -75,7 +79,7 @@ def test_the_first_that_binds_is_named(offered, name, binding):
 def test_who_must_wait_is_told_until_when(offered):
     shown = told(offered, "New Arrivals - ES")
     assert shown.trace.eligible_again_at is not None
-    assert "It is eligible again at" in shown.sentences[-1]
+    assert "It would be looked at from" in shown.sentences[-1]
 
 
 def test_under_a_campaign_budget_it_says_that_meta_moves_the_money(offered):
@@ -87,7 +91,7 @@ def test_what_is_suggested_is_bound_by_nothing(offered):
         shown = told(offered, name)
         assert shown.trace.decision.endswith(": queued")
         assert shown.trace.first_binding is None
-    assert "was suggested to a person" in told(offered, GROWS).sentences[0]
+    assert "Suggested to a person" in told(offered, GROWS).sentences[0]
     assert "The furthest is 600.00 USD" in " ".join(told(offered, GROWS).sentences)
 
 
@@ -99,14 +103,14 @@ def test_what_became_of_a_suggestion_is_told(offered):
 
 
 def test_a_spared_parent_says_which_child_spares_it(offered):
-    message = told(offered, "Checkout test - US").sentences[1]
-    assert "Its failing children are paused instead" in message
+    message = told(offered, "Checkout test - US").sentences[3]
+    assert "What fails below it is paused instead" in message
 
 
 def test_what_was_executed_is_told_as_executed(live):
     live.in_mode("auto").tick()
     assert told(live, GROWS).trace.decision == "scale_up: executed"
-    assert "was executed" in told(live, GROWS).sentences[0]
+    assert "Executed: raise" in told(live, GROWS).sentences[0]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +140,7 @@ def test_a_blocked_action_is_told_with_its_rule(live):
     assert shown.trace.decision == "scale_up: safety_blocked"
     assert shown.trace.first_binding == "safety.daily_spend"
     assert "blocked by the safety engine" in shown.sentences[0]
-    assert "daily cap" in shown.sentences[1]
+    assert "daily cap" in shown.sentences[3]
 
 
 def test_out_of_turn_it_says_that_the_turn_comes(live):

@@ -27,9 +27,9 @@ def test_every_limit_is_shown_with_its_source(tmp_path):
     file.write_text(TOML)
     file.chmod(0o600)
     loaded = load(file, {"META_AUTO_STATE_DIR": str(tmp_path), "MIN_AGE_HOURS": "72"}, tmp_path)
-    text = plain_text(policies_document({**effective(loaded), "platform": "sandbox"}, whom="42"))
+    text = plain_text(policies_document({**effective(loaded), "platform": "sandbox"}))
     rows = {line.split()[0]: line for line in text.splitlines() if line}
-    assert "for 42" in rows["SANDBOX"]
+    assert " for " not in rows["SANDBOX"]
     assert str(file) in rows["MAX_DAILY_SPEND_USD"]
     assert "environment" in rows["MIN_AGE_HOURS"]
     assert "default" in rows["MIN_SPEND_USD"]
@@ -37,6 +37,29 @@ def test_every_limit_is_shown_with_its_source(tmp_path):
     assert "account '123': max_daily_change_pct = 0.1" in text
     assert "Black Friday \\u202e" in text
     assert "Policy digest: " in text
+
+
+def test_for_one_entity_each_override_says_whether_it_is_in_force_there(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text(TOML)
+    file.chmod(0o600)
+    loaded = load(file, {"META_AUTO_STATE_DIR": str(tmp_path)}, tmp_path)
+    whom = {
+        "entity_id": "42", "entity_name": "Video \u202e", "level": "ad",
+        "account_id": "123", "campaign_id": "4", "campaign_name": "ES shoes",
+    }  # fmt: skip
+
+    def told(**override):
+        shown = {**effective(loaded), "platform": "sandbox", "for": whom}
+        shown["overrides"] = [{**shown["overrides"][0], **override}]
+        return plain_text(policies_document(shown))
+
+    limit = "max_daily_change_pct"
+    there = told(concerns=True, in_force=[limit])
+    assert "for ad Video \\u202e (42) of campaign ES shoes, ad account 123" in there
+    assert "max_daily_change_pct = 0.1; in force here" in there
+    assert "does not concern it" in told(concerns=False, in_force=[])
+    assert f"not in force here: {limit}" in told(concerns=True, in_force=[])
 
 
 def test_a_plans_verdicts_are_one_table():

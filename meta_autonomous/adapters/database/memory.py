@@ -117,7 +117,6 @@ class _Past:
         latest = max(foreign, key=lambda turn: turn.at, default=None)
         return EntityMemory(
             last_executed_at=last.effect_at if last else None,
-            last_executed_type=last.type if last else None,
             foreign_change_at=latest.at if latest else None,
             foreign_change=latest.words if latest else None,
             budgets_24h=self._budgets(entity, rows, tried, log),

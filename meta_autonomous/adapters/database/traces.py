@@ -15,7 +15,7 @@ from meta_autonomous.adapters.database.tables import entity_traces, meta_roas_me
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, Currency, Money
-from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
+from meta_autonomous.domain.verdict import Effect, Flip, Ruling, Verdict
 from meta_autonomous.ports import Json, Trace
 
 _encoder: Final = msgspec.json.Encoder(
@@ -185,6 +185,7 @@ def _verdict(said: dict[str, Any]) -> Verdict:
         if allowed
         else None,
         eligible_at=from_text(eligible_at) if eligible_at else None,
+        flip=Flip(**said["flip"]) if said.get("flip") else None,
     )
 
 

@@ -1,0 +1,1 @@
+"""What `explain` says in many situations, kept as files: `python -m tests.golden` writes them."""
