@@ -145,7 +145,7 @@ async def _approve_in_account(
             seen = await observe(world, account_id, now=now)
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
-        record_account(world, seen.situation, tick_id="")
+        record_account(world, seen, tick_id="")
         granted = _Granted(totals_with(world, seen.situation, now))
         return [
             await _approve_one(world, record, seen.situation, granted, now=now, budget=budget)
