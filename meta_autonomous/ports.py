@@ -465,8 +465,17 @@ class Store(Protocol):
         """All that a tick decided on, and what it decided; the same tick again replaces it."""
         ...
 
+    def record_past_case(self, case: TickCase, decided: Sequence[Brief], *, at: datetime) -> None:
+        """The case of a past moment of which nothing was recorded; marked as such. The same
+        moment again replaces it."""
+        ...
+
     def recorded_ticks(self, *, since: datetime) -> Iterator[RecordedTick]:
-        """The oldest first. Read tick by tick, not in one transaction."""
+        """The oldest first, past cases among them. Read tick by tick, not in one transaction."""
+        ...
+
+    def first_case_at(self) -> datetime | None:
+        """The first tick that was recorded when it happened."""
         ...
 
     def restatements(self, account_id: str, *, today: date) -> Restatements | None: ...

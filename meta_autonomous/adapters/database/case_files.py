@@ -295,6 +295,22 @@ def ticks_since(unit: Unit, since: datetime) -> list[tuple[str, datetime]]:
     return [(row.tick_id, row.at) for row in rows]
 
 
+def first_at(unit: Unit) -> datetime | None:
+    """Of the ticks that were recorded when they happened."""
+    table = case_files
+    found: datetime | None = unit.connection.execute(
+        select(table.c.at)
+        .where(
+            table.c.platform == unit.platform,
+            table.c.account_id == _CIRCUMSTANCES,
+            ~table.c.tick_id.like(f"%{_SUFFIX}"),
+        )
+        .order_by(table.c.at)
+        .limit(1)
+    ).scalar()
+    return found
+
+
 def one(unit: Unit, tick_id: str, at: datetime, bases: Bases) -> RecordedTick:
     """One tick as recorded. `bases` holds what the tick before was read with."""
     bodies = _bodies(unit, tick_id)
@@ -352,6 +368,8 @@ def _case_of(
 def _encode_hook(value: Any) -> Any:
     if isinstance(value, ZoneInfo):
         return value.key
+    if isinstance(value, Mapping):  # a read-only one
+        return dict(value)
     raise NotImplementedError(f"no JSON for {type(value)}")
 
 

@@ -324,6 +324,14 @@ class Database:
         with self._writing() as unit:
             case_files.record(unit, tick_id, case, decided, at=at)
 
+    def record_past_case(self, case: TickCase, decided: Sequence[Brief], *, at: datetime) -> None:
+        with self._writing() as unit:
+            case_files.record(unit, case_files.backfill_id(at), case, decided, at=at)
+
+    def first_case_at(self) -> datetime | None:
+        with self._reading() as unit:
+            return case_files.first_at(unit)
+
     def recorded_ticks(self, *, since: datetime) -> Iterator[RecordedTick]:
         with self._reading() as unit:
             ticks = case_files.ticks_since(unit, since)
