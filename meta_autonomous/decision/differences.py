@@ -98,6 +98,13 @@ class Difference:
         return (acting or known)[0]
 
     @property
+    def is_same_but_for_numbers(self) -> bool:
+        """Whether the same would happen, for reasons that are not the same to the digit."""
+        if self.was is None or self.would_be is None:
+            return False
+        return self.was.says_the_same(self.would_be)
+
+    @property
     def difference_usd(self) -> Decimal:
         """Budget per day that would be granted, less what was."""
         return _granted_usd(self.would_be) - _granted_usd(self.was)
@@ -128,11 +135,9 @@ def differences(
 
 
 def _is_same(pair: Difference, *, to_the_digit: bool) -> bool:
-    if pair.was is None or pair.would_be is None:
-        return False
-    if to_the_digit and pair.was.fingerprint != pair.would_be.fingerprint:
-        return False
-    return pair.was.says_the_same(pair.would_be)
+    if to_the_digit and pair.was is not None and pair.would_be is not None:
+        return pair.was == pair.would_be
+    return pair.is_same_but_for_numbers
 
 
 def _by_entity(briefed: Iterable[Brief]) -> Mapping[tuple[str, str], Brief]:

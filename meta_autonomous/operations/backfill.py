@@ -7,7 +7,7 @@ creatives are today's. Nothing is written to Meta.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, TypeVar
 
 from meta_autonomous.decision.context import EntityMemory, Memory
@@ -104,7 +104,8 @@ def _past_days(reads: Sequence[AccountSnapshot], now: datetime, count: int) -> I
 
 def _moment_of(day: date, accounts: Sequence[Account]) -> datetime:
     """When that day has begun for every account."""
-    return max(datetime.combine(day, _TICK_AT, account.timezone) for account in accounts)
+    begins = (datetime.combine(day, _TICK_AT, account.timezone) for account in accounts)
+    return max(begins).astimezone(UTC)
 
 
 def _record_day(world: World, reads: Sequence[AccountSnapshot], at: datetime) -> int:

@@ -5,8 +5,8 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any
 
-from meta_autonomous.decision.differences import Brief, BriefLeg, Side
-from meta_autonomous.decision.later import Later
+from meta_autonomous.decision.differences import GRANTED, Brief, BriefLeg, Side
+from meta_autonomous.decision.later import LATER_DAYS, Later
 from meta_autonomous.domain.action import ActionType
 from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.operations.backfill import Backfilled
@@ -38,6 +38,8 @@ _ALONE = (
     "Each tick is decided by itself on what was recorded: what a changed decision would have led "
     "to is not simulated."
 )
+
+_OTHER_NUMBERS = Span("the same, with other numbers in its verdicts", Tone.QUIET)
 
 
 # --- JSON ---------------------------------------------------------------------------------------
@@ -73,6 +75,7 @@ def _told_json(told: Told) -> dict[str, Any]:
         **_whom(pair.either),
         "was": None if pair.was is None else _brief_json(pair.was),
         "would_be": None if pair.would_be is None else _brief_json(pair.would_be),
+        "same_but_for_numbers": pair.is_same_but_for_numbers,
         "difference_usd": _dollars(pair.difference_usd),
         "later": None if told.later is None else _later_json(pair.either, told.later),
     }
@@ -152,7 +155,9 @@ def _sentence(brief: Brief, later: Later) -> str:
     """`ROAS 0.60 over the next 7 days → right`."""
     if later.days == 0:
         return "no complete day after it yet"
-    length = counted(later.days, "day")
+    length = "day" if later.days == 1 else f"{later.days} days"
+    if later.days < LATER_DAYS:
+        length += " so far"
     if later.roas is None:
         return f"nothing was spent over the next {length}: can't tell"
     told = f"ROAS {ratio(later.roas)}"
@@ -214,14 +219,34 @@ def _verdict(shaped: Json) -> Iterator[Block]:
     money = shaped["money_moved_usd"]
     yield line(
         f"Budget moved per day, over all ticks: {usd(money['recorded'])} on record, "
-        f"{usd(money['replayed'])} now."
+        f"{usd(money['replayed'])} decided again."
     )
 
 
 def _differing(differing: Sequence[Json]) -> Iterator[Block]:
-    if not differing:
-        return
-    yield Line()
+    telling = [one for one in differing if _tells(one)]
+    if telling:
+        yield Line()
+        yield _table(telling)
+    if len(telling) < len(differing):
+        rest = counted(len(differing) - len(telling), "of them", "of them")
+        yield line(
+            Span(
+                f"{rest} would be blocked or wait as before, at another size: --json has all.",
+                Tone.QUIET,
+            )
+        )
+
+
+def _tells(one: Json) -> bool:
+    """Whether anything else would happen, now or once a person approves."""
+    was, would_be = one["was"], one["would_be"]
+    if was is None or would_be is None or was["outcome"] != would_be["outcome"]:
+        return True
+    return was["outcome"] in GRANTED or was["type"] != would_be["type"]
+
+
+def _table(differing: Sequence[Json]) -> Table:
     columns = (
         Column("tick"),
         Column("entity"),
@@ -230,7 +255,7 @@ def _differing(differing: Sequence[Json]) -> Iterator[Block]:
         Column("USD a day", is_number=True),
         Column("later data", may_wrap=True, below="later data: {}"),
     )
-    yield Table(columns, tuple(_rows(differing)), empty="")
+    return Table(columns, tuple(_rows(differing)), empty="")
 
 
 def _rows(differing: Sequence[Json]) -> Iterator[tuple[Cell, ...]]:
@@ -249,7 +274,7 @@ def _rows(differing: Sequence[Json]) -> Iterator[tuple[Cell, ...]]:
                     when if len(same) == 1 else f"{when} ×{len(same)}",
                     entity_words(_action_of(first)),
                     _side(first["was"]),
-                    _side(first["would_be"]),
+                    _OTHER_NUMBERS if first["same_but_for_numbers"] else _side(first["would_be"]),
                     f"{Decimal(first['difference_usd']):+,.2f}",
                     "" if later is None else _later_cell(later),
                 ),
