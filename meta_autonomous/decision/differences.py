@@ -201,7 +201,7 @@ def _claim(action: Action, limits: Limits) -> Claim:
             return Claim(side=Side.AT_LEAST, threshold=limits.scale_up_roas)
         case ActionType.RESUME:
             return Claim(side=Side.AT_LEAST, threshold=limits.resume_roas)
-        case ActionType.REALLOCATE:
+        case _:  # a reallocation
             return Claim(side=Side.TIMES, threshold=limits.reallocate_ratio)
 
 

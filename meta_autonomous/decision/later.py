@@ -75,5 +75,5 @@ def _held(brief: Brief, found: Decimal | None, donor: Decimal | None) -> bool | 
             return found <= threshold
         case Side.AT_LEAST:
             return found >= threshold
-        case Side.TIMES:
+        case _:  # so many times the other's
             return None if donor is None else found >= threshold * donor
