@@ -73,6 +73,11 @@ class Brief:
     def is_granted(self) -> bool:
         return self.outcome in GRANTED
 
+    @property
+    def entity_ids(self) -> tuple[str, ...]:
+        """What would change: of a reallocation both ad sets, the giver first."""
+        return tuple(leg.entity_id for leg in self.legs) or (self.entity_id,)
+
     def says_the_same(self, other: "Brief") -> bool:
         """Whether the same would happen: what, how much, and who decides."""
         return (self.type, self.outcome, self.route, self.legs) == (

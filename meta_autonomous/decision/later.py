@@ -50,7 +50,7 @@ def later(brief: Brief, decided_on: date, seen: SeenDays) -> Later:
     """The seven days after `decided_on`, or as many of them as are complete by now."""
     ahead = [decided_on + timedelta(days=n) for n in range(1, LATER_DAYS + 1)]
     known = [day for day in ahead if seen.until is not None and day <= seen.until]
-    ids = [leg.entity_id for leg in brief.legs] or [brief.entity_id]
+    ids = brief.entity_ids
     facts = seen.total(ids[-1], known)
     found = roas(facts)
     donor = roas(seen.total(ids[0], known)) if brief.claim.side is Side.TIMES else None

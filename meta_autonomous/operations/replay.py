@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from meta_autonomous.decision.differences import Brief, Difference, briefs, differences
+from meta_autonomous.decision.differences import Brief, Claim, Difference, briefs, differences
 from meta_autonomous.decision.later import Later, SeenDays, later
 from meta_autonomous.decision.tick_case import Circumstances, TickCase, deliberate
 from meta_autonomous.ports import NotFound, RecordedTick, Store
@@ -20,14 +20,14 @@ Change = Callable[[Circumstances], Circumstances]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A difference in one tick, and what the days after it said of the decision that acts; None
-    when neither would act."""
+    """A difference in one tick, and what the days after it said of it: of the decision that acts,
+    where one does."""
 
     tick_id: str
     at: datetime
     is_backfilled: bool
     difference: Difference
-    later: Later | None
+    later: Later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ def _told(
         at=tick.at,
         is_backfilled=tick.is_backfilled,
         difference=difference,
-        later=days_after.of(brief, days[brief.account_id]) if brief.is_granted else None,
+        later=days_after.of(brief, days[brief.account_id]),
     )
 
 
@@ -144,15 +144,20 @@ def _past_wish(
 
 
 class _DaysAfter:
-    """The rows that followed, as they are known now; each account's are looked up once."""
+    """The rows that followed, as they are known now; each account's are looked up once, and each
+    claim of a day is judged once, however many ticks made it."""
 
     def __init__(self, store: Store, since: datetime) -> None:
         self._store = store
         self._since = since.date()
         self._seen: dict[str, SeenDays] = {}
+        self._judged: dict[tuple[str, tuple[str, ...], Claim, date], Later] = {}
 
     def of(self, brief: Brief, decided_on: date) -> Later:
         account_id = brief.account_id
-        if account_id not in self._seen:
-            self._seen[account_id] = self._store.seen_days(account_id, since=self._since)
-        return later(brief, decided_on, self._seen[account_id])
+        key = (account_id, brief.entity_ids, brief.claim, decided_on)
+        if key not in self._judged:
+            if account_id not in self._seen:
+                self._seen[account_id] = self._store.seen_days(account_id, since=self._since)
+            self._judged[key] = later(brief, decided_on, self._seen[account_id])
+        return self._judged[key]

@@ -77,7 +77,10 @@ def _told_json(told: Told) -> dict[str, Any]:
         "would_be": None if pair.would_be is None else _brief_json(pair.would_be),
         "same_but_for_numbers": pair.is_same_but_for_numbers,
         "difference_usd": _dollars(pair.difference_usd),
-        "later": None if told.later is None else _later_json(pair.either, told.later),
+        "later": {
+            "about": "was" if pair.either is pair.was else "would_be",
+            **_later_json(pair.either, told.later),
+        },
     }
 
 
@@ -265,7 +268,6 @@ def _rows(differing: Sequence[Json]) -> Iterator[tuple[Cell, ...]]:
     for _, run in groupby(by_entity, key=_same):
         same = list(run)
         first = same[0]
-        later = first["later"]
         when = moment(parsed(first["at"]))
         rows.append(
             (
@@ -276,7 +278,7 @@ def _rows(differing: Sequence[Json]) -> Iterator[tuple[Cell, ...]]:
                     _side(first["was"]),
                     _OTHER_NUMBERS if first["same_but_for_numbers"] else _side(first["would_be"]),
                     f"{Decimal(first['difference_usd']):+,.2f}",
-                    "" if later is None else _later_cell(later),
+                    _later_cell(first["later"]),
                 ),
             )
         )

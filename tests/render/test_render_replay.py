@@ -63,8 +63,11 @@ def after(roas: str | None = "1.89", days: int = 7, *, held: bool | None = True)
     )
 
 
+SETTLED = after()
+
+
 def told(
-    was: Brief | None, would_be: Brief | None, *, later: Later | None = None, hours: int = 0
+    was: Brief | None, would_be: Brief | None, *, later: Later = SETTLED, hours: int = 0
 ) -> Told:
     at = NOON + timedelta(hours=hours)
     difference = Difference(was=was, would_be=would_be)
@@ -111,7 +114,7 @@ def test_the_json_tells_both_sides_the_money_and_what_followed():
     assert one["difference_usd"] == "-25.00"
     assert one["later"]["roas"] == 1.89
     assert one["later"]["claim"] == "at least 2.0"
-    assert one["later"]["held"] is True
+    assert (one["later"]["held"], one["later"]["about"]) == (True, "would_be")
     assert one["entity_name"] == "Black \x1b[31mFriday"
 
 
@@ -180,6 +183,7 @@ def test_what_would_be_blocked_as_before_is_only_counted():
 def test_nothing_on_one_side_is_said():
     shown = text(told(None, brief()), told(brief(), None, hours=1))
     assert shown.count("nothing") == 2
+    assert shaped(told(brief(), None))["differing"][0]["later"]["about"] == "was"
 
 
 def test_without_a_change_it_says_that_all_came_out_as_recorded():
