@@ -72,11 +72,12 @@ async def backfill(world: World, *, days: int) -> Backfilled:
             raise problems[-1]
         return done
     first_case_at = world.store.first_case_at()
+    accounts = [read.account for read in reads]
     for day in _past_days(reads, now, days):
-        at = _moment_of(day, [read.account for read in reads])
-        if first_case_at is not None and at >= first_case_at - timedelta(days=1):
+        if first_case_at is not None and day >= _first_day(accounts, first_case_at):
             done.already_recorded += 1
             continue
+        at = _moment_of(day, accounts)
         done.wanted += _record_day(world, reads, at)
         done.days.append(day)
     return done
@@ -100,6 +101,10 @@ def _past_days(reads: Sequence[AccountSnapshot], now: datetime, count: int) -> I
     """The oldest first; today is any account's that is furthest behind."""
     today = min(read.account.day_of(now) for read in reads)
     return (today - timedelta(days=age) for age in range(count, 0, -1))
+
+
+def _first_day(accounts: Sequence[Account], at: datetime) -> date:
+    return min(account.day_of(at) for account in accounts)
 
 
 def _moment_of(day: date, accounts: Sequence[Account]) -> datetime:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meta_autonomous.adapters.database import Database, case_files
+from meta_autonomous.adapters.database import Database, case_files, case_parts
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import AutomaticPause, EntityMemory, PendingSuggestion
 from meta_autonomous.decision.differences import Brief, briefs
@@ -323,6 +323,19 @@ def test_past_days_share_a_base_that_no_tick_shares(tmp_path: Path) -> None:
     assert all(tick.case is not None for tick in recorded(database))
 
 
+def test_what_differed_from_a_replaced_file_goes_with_it(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    for age, name in ((2, "old"), (1, "old"), (2, "new")):
+        at = NOW - timedelta(days=age)
+        named = a_case(a_read(a_campaign(name=name)))
+        case = TickCase(circumstances=around(at), accounts=(named,))
+        database.record_past_case(case, (), at=at)
+    first, second = recorded(database)
+    assert first.case is not None
+    assert first.case.accounts[0].snapshot.campaigns["c1"].name == "new"
+    assert second.case is None
+
+
 # --- what followed ------------------------------------------------------------------------------
 
 
@@ -351,6 +364,6 @@ def test_a_read_of_the_past_leaves_the_first_reads_baseline_to_the_tick(tmp_path
 @pytest.mark.parametrize("value", [object(), 1j])
 def test_what_has_no_json_is_an_error_not_a_guess(value: Any) -> None:
     with pytest.raises(NotImplementedError):
-        case_files._encode_hook(value)
+        case_parts._encode_hook(value)
     with pytest.raises(NotImplementedError):
-        case_files._decode_hook(type(value), "x")
+        case_parts._decode_hook(type(value), "x")

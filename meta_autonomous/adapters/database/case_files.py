@@ -14,32 +14,26 @@ one. And what is older than `KEPT` goes when a new day begins; `at` lets anyone 
 file whose base is gone reads as incomplete, and is left out of a replay).
 """
 
-import zlib
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, timedelta
-from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import delete, select
 
+from meta_autonomous.adapters.database.case_parts import (
+    File,
+    case_of,
+    changes,
+    file_of,
+    merged,
+    packed,
+    unpacked,
+)
 from meta_autonomous.adapters.database.tables import case_files
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.decision.booking import Restatements
-from meta_autonomous.decision.context import AutomaticPause, EntityMemory, Memory
 from meta_autonomous.decision.differences import Brief
 from meta_autonomous.decision.tick_case import AccountCase, Circumstances, TickCase
-from meta_autonomous.domain.entities import (
-    Account,
-    AccountSnapshot,
-    Activity,
-    Ad,
-    AdSet,
-    Campaign,
-    Level,
-    days_by_level,
-)
-from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.ports import RecordedTick
 
 #: A backfill reaches 90 days back; what it wrote must outlive the next tick.
@@ -48,19 +42,6 @@ KEPT: Final = timedelta(days=100)
 _LARGEST_SHARE: Final = 0.5
 _SUFFIX: Final = "-backfill"
 _CIRCUMSTANCES: Final = ""
-
-_Rows = dict[str, dict[date, DayFacts]]
-T = TypeVar("T")
-
-
-class _File(msgspec.Struct):
-    """An account's case in parts; of one that has a base, the parts and rows that differ. A row
-    that is None, or an ad without any, is one that the base has and this has not."""
-
-    parts: dict[str, msgspec.Raw]
-    rows: dict[str, dict[date, DayFacts | None] | None]
-    gone: list[str] = []  # parts of the base that this has not
-    order: list[str] | None = None  # of the parts, where it is not the base's
 
 
 class _TickFile(msgspec.Struct):
@@ -77,11 +58,13 @@ def backfill_id(at: datetime) -> str:
 def record(
     unit: Unit, tick_id: str, case: TickCase, decided: Sequence[Brief], *, at: datetime
 ) -> None:
-    """Write one tick's case; the same tick again (a day backfilled anew) replaces it."""
+    """Write one tick's case; the same tick again (a day backfilled anew) replaces it, and what
+    differed from the old one goes with it."""
     _drop(unit, case_files.c.tick_id == tick_id)
+    _drop(unit, case_files.c.base_tick_id == tick_id)
     ids = tuple(account.snapshot.account.id for account in case.accounts)
     file = _TickFile(case.circumstances, ids, tuple(decided))
-    written: list[tuple[Any, ...]] = [(tick_id, _CIRCUMSTANCES, unit.at(at), None, _packed(file))]
+    written: list[tuple[Any, ...]] = [(tick_id, _CIRCUMSTANCES, unit.at(at), None, packed(file))]
     for account in case.accounts:
         body, base_id = _account_file(unit, account, tick_id, at)
         if base_id is None and not tick_id.endswith(_SUFFIX):
@@ -102,14 +85,13 @@ def _account_file(
 ) -> tuple[bytes, str | None]:
     """The file, and the tick of its base. The base is the day's first; a backfilled day's is the
     last one of that backfill which stands alone."""
-    parts, rows = _parts(account), account.snapshot.days.get(Level.AD, {})
+    file = file_of(account)
     base = _base_of(unit, account, tick_id, at)
     if base is not None:
-        found = _read_file(base.body)
-        changed = _packed(_changes(found, parts, rows))
+        changed = packed(changes(unpacked(base.body, File), file))
         if len(changed) <= _LARGEST_SHARE * len(base.body):
             return changed, base.tick_id
-    return _packed(_File(parts, {ad_id: dict(days) for ad_id, days in rows.items()})), None
+    return packed(file), None
 
 
 def _base_of(unit: Unit, account: AccountCase, tick_id: str, at: datetime) -> Any:
@@ -135,152 +117,10 @@ def _base_of(unit: Unit, account: AccountCase, tick_id: str, at: datetime) -> An
     return None
 
 
-# --- a case in parts ----------------------------------------------------------------------------
-
-
-def _parts(case: AccountCase) -> dict[str, msgspec.Raw]:
-    """Everything but the rows, by names that stay the same from tick to tick."""
-    read, memory = case.snapshot, case.memory
-    found: dict[str, Any] = {
-        "account": read.account,
-        "read": [read.observed_at, read.first_day],
-        "missing_days": sorted(read.missing_days),
-        "skipped": read.skipped,
-        "governed": sorted(read.governed_by_rules),
-        "activities": read.activities,
-        "restatements": case.restatements,
-        "creatives": [sorted(memory.approved_creatives), sorted(memory.rejected_creatives)],
-        "pauses": memory.automatic_pauses,
-        "parents": {
-            ad_id: parents
-            for ad_id, parents in read.ad_parents.items()
-            if parents != _parents_of(read.ads.get(ad_id))
-        },
-    }
-    for entity in read.entities():
-        found[f"{entity.level} {entity.id}"] = entity
-    for adset_id, spent in read.countries.items():
-        found[f"countries {adset_id}"] = spent
-    for entity_id, remembered in memory.entities.items():
-        found[f"memory {entity_id}"] = _told(remembered)
-    return {name: msgspec.Raw(_encoder.encode(value)) for name, value in found.items()}
-
-
-def _parents_of(ad: Ad | None) -> tuple[str, str] | None:
-    return None if ad is None else (ad.of_adset, ad.of_campaign)
-
-
-def _told(memory: EntityMemory) -> dict[str, Any]:
-    """What there is to tell: of most entities nearly nothing."""
-    told: dict[str, Any] = msgspec.to_builtins(memory)
-    return {name: value for name, value in told.items() if value != _UNTOLD[name]}
-
-
-_UNTOLD: Final[dict[str, Any]] = msgspec.to_builtins(EntityMemory())
-
-
-def _account_case(file: _File) -> AccountCase:
-    parts = file.parts
-    observed_at, first_day = _value(parts["read"], tuple[datetime, date])
-    approved, rejected = _value(parts["creatives"], tuple[frozenset[str], frozenset[str]])
-    ads = _of_kind(parts, Level.AD, Ad)
-    rows: dict[str, Days] = {
-        ad_id: {day: facts for day, facts in (days or {}).items() if facts is not None}
-        for ad_id, days in file.rows.items()
-    }
-    parents = {ad_id: (ad.of_adset, ad.of_campaign) for ad_id, ad in ads.items() if ad_id in rows}
-    parents |= _value(parts["parents"], dict[str, tuple[str, str]])
-    snapshot = AccountSnapshot(
-        account=_value(parts["account"], Account),
-        observed_at=observed_at,
-        first_day=first_day,
-        campaigns=_of_kind(parts, Level.CAMPAIGN, Campaign),
-        adsets=_of_kind(parts, Level.ADSET, AdSet),
-        ads=ads,
-        days=days_by_level(rows, parents),
-        countries=_of_kind(parts, "countries", dict[str, int]),
-        ad_parents=parents,
-        governed_by_rules=_value(parts["governed"], frozenset[str]),
-        activities=_value(parts["activities"], tuple[Activity, ...] | None),
-        missing_days=_value(parts["missing_days"], frozenset[date]),
-        skipped=_value(parts["skipped"], dict[str, str]),
-    )
-    memory = Memory(
-        entities=_of_kind(parts, "memory", EntityMemory),
-        approved_creatives=approved,
-        rejected_creatives=rejected,
-        automatic_pauses=_value(parts["pauses"], tuple[AutomaticPause, ...]),
-    )
-    return AccountCase(
-        snapshot=snapshot,
-        memory=memory,
-        restatements=_value(parts["restatements"], Restatements | None),
-    )
-
-
-def _of_kind(parts: Mapping[str, msgspec.Raw], kind: str, type_: type[T]) -> dict[str, T]:
-    prefix = f"{kind} "
-    return {
-        name.removeprefix(prefix): _value(raw, type_)
-        for name, raw in parts.items()
-        if name.startswith(prefix)
-    }
-
-
-# --- what differs -------------------------------------------------------------------------------
-
-
-def _changes(base: _File, parts: dict[str, msgspec.Raw], rows: Mapping[str, Days]) -> _File:
-    changed = {
-        name: raw
-        for name, raw in parts.items()
-        if name not in base.parts or bytes(base.parts[name]) != bytes(raw)
-    }
-    gone = [name for name in base.parts if name not in parts]
-    file = _File(changed, _changed_rows(base, rows), gone)
-    if list(_merged_parts(base, file)) != list(parts):
-        file.order = list(parts)
-    return file
-
-
-def _changed_rows(
-    base: _File, rows: Mapping[str, Days]
-) -> dict[str, dict[date, DayFacts | None] | None]:
-    changed: dict[str, dict[date, DayFacts | None] | None] = {}
-    for ad_id, days in rows.items():
-        before = base.rows.get(ad_id) or {}
-        of_ad: dict[date, DayFacts | None] = {
-            day: facts for day, facts in days.items() if before.get(day) != facts
-        }
-        of_ad |= dict.fromkeys(before.keys() - days.keys())
-        if of_ad:
-            changed[ad_id] = of_ad
-    return changed | dict.fromkeys(base.rows.keys() - rows.keys())
-
-
-def _merged_parts(base: _File, file: _File) -> dict[str, msgspec.Raw]:
-    kept = {name: raw for name, raw in base.parts.items() if name not in file.gone}
-    return {**kept, **file.parts}
-
-
-def _merged(base: _File, file: _File) -> _File:
-    parts = _merged_parts(base, file)
-    if file.order is not None:
-        parts = {name: parts[name] for name in file.order}
-    rows = dict(base.rows)
-    for ad_id, days in file.rows.items():
-        if days is None:
-            rows.pop(ad_id, None)
-        else:
-            merged = {**(rows.get(ad_id) or {}), **days}
-            rows[ad_id] = {day: facts for day, facts in merged.items() if facts is not None}
-    return _File(parts, rows)
-
-
 # --- reading ------------------------------------------------------------------------------------
 
 
-Bases = dict[tuple[str, str], _File]  # by account and tick
+Bases = dict[tuple[str, str], File]  # by account and tick
 
 
 def ticks_since(unit: Unit, since: datetime) -> list[tuple[str, datetime]]:
@@ -314,7 +154,7 @@ def first_at(unit: Unit) -> datetime | None:
 def one(unit: Unit, tick_id: str, at: datetime, bases: Bases) -> RecordedTick:
     """One tick as recorded. `bases` holds what the tick before was read with."""
     bodies = _bodies(unit, tick_id)
-    file = _unpacked(bodies.pop(_CIRCUMSTANCES)[1], _TickFile)
+    file = unpacked(bodies.pop(_CIRCUMSTANCES)[1], _TickFile)
     cases = [_case_of(unit, account_id, bodies, bases) for account_id in file.accounts]
     whole = tuple(case for case in cases if case is not None)
     return RecordedTick(
@@ -348,9 +188,9 @@ def _case_of(
     if account_id not in bodies:
         return None
     base_id, body = bodies[account_id]
-    file = _read_file(body)
+    file = unpacked(body, File)
     if base_id is None:
-        return _account_case(file)
+        return case_of(file)
     key = (account_id, base_id)
     if key not in bases:
         found = _bodies(unit, base_id).get(account_id)
@@ -358,41 +198,5 @@ def _case_of(
             return None
         for other in [other for other in bases if other[0] == account_id]:
             del bases[other]
-        bases[key] = _read_file(found[1])
-    return _account_case(_merged(bases[key], file))
-
-
-# --- bytes --------------------------------------------------------------------------------------
-
-
-def _encode_hook(value: Any) -> Any:
-    if isinstance(value, ZoneInfo):
-        return value.key
-    if isinstance(value, Mapping):  # a read-only one
-        return dict(value)
-    raise NotImplementedError(f"no JSON for {type(value)}")
-
-
-def _decode_hook(wanted: type, value: Any) -> Any:
-    if wanted is ZoneInfo:
-        return ZoneInfo(value)
-    raise NotImplementedError(f"no {wanted} of JSON")
-
-
-_encoder: Final = msgspec.json.Encoder(enc_hook=_encode_hook)
-
-
-def _value(raw: msgspec.Raw, type_: Any) -> Any:
-    return msgspec.json.decode(raw, type=type_, dec_hook=_decode_hook)
-
-
-def _packed(value: msgspec.Struct) -> bytes:
-    return zlib.compress(_encoder.encode(value))
-
-
-def _unpacked(body: bytes, type_: type[T]) -> T:
-    return msgspec.json.decode(zlib.decompress(body), type=type_, dec_hook=_decode_hook)
-
-
-def _read_file(body: bytes) -> _File:
-    return _unpacked(bytes(body), _File)
+        bases[key] = unpacked(found[1], File)
+    return case_of(merged(bases[key], file))
