@@ -27,7 +27,10 @@ from typing import Any, Final, Protocol
 
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
+from meta_autonomous.decision.differences import Brief
+from meta_autonomous.decision.later import SeenDays
 from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
+from meta_autonomous.decision.tick_case import TickCase
 from meta_autonomous.domain.action import (
     FIRST_STATUSES,
     Action,
@@ -150,11 +153,21 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPlan:
-    """How far back one read of an account goes. `since` is the first day of insights to read."""
+    """How far back one read of an account goes: `days` complete days and today. On the account's
+    day `complete_on` all of them were read already; then only the `recent_days` are, which can
+    still change."""
 
     days: int
     window_days: int
+    recent_days: int | None = None
+    complete_on: date | None = None
     with_activities_since: datetime | None = None
+
+    def days_on(self, today: date) -> int:
+        """The complete days to read; `today` is the account's."""
+        if self.recent_days is None or self.complete_on != today:
+            return self.days
+        return min(self.days, self.recent_days)
 
 
 class AdsPlatform(Protocol):
@@ -398,6 +411,19 @@ class Runtime:
     tested: TestedPolicy | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedTick:
+    """One tick as it was: all it decided on, and its decisions. Of a past day that was read later
+    the case is as known then, and the decisions are what would have been decided. `case` is None
+    when a part of it was pruned."""
+
+    tick_id: str
+    at: datetime
+    is_backfilled: bool
+    case: TickCase | None
+    decided: tuple[Brief, ...]
+
+
 class Store(Protocol):
     """The database. Every method is one transaction, committed when it returns, unless it says
     otherwise; each writes its ledger entries in that same transaction. Nothing here does HTTP.
@@ -437,6 +463,39 @@ class Store(Protocol):
 
     def stored_days(self, account_id: str, *, since: date, until: date) -> Mapping[str, Days]:
         """Latest known rows by ad id, both days included."""
+        ...
+
+    def ad_parents(self, account_id: str) -> Mapping[str, tuple[str, str]]:
+        """The ad set and the campaign of every ad that ever had rows."""
+        ...
+
+    def seen_days(self, account_id: str, *, since: date) -> SeenDays:
+        """The latest readings from that day on."""
+        ...
+
+    def record_past(self, snapshot: AccountSnapshot) -> None:
+        """Insights only, of a read that reaches further back than a tick's: what a tick makes of
+        an account's first read (its baseline) is left to the tick."""
+        ...
+
+    # cases, to be decided again
+    def record_case(
+        self, tick_id: str, case: TickCase, decided: Sequence[Brief], *, at: datetime
+    ) -> None:
+        """All that a tick decided on, and what it decided; the same tick again replaces it."""
+        ...
+
+    def record_past_case(self, case: TickCase, decided: Sequence[Brief], *, at: datetime) -> None:
+        """The case of a past moment of which nothing was recorded; marked as such. The same
+        moment again replaces it."""
+        ...
+
+    def recorded_ticks(self, *, since: datetime) -> Iterator[RecordedTick]:
+        """The oldest first, past cases among them. Read tick by tick, not in one transaction."""
+        ...
+
+    def first_case_at(self) -> datetime | None:
+        """The first tick that was recorded when it happened."""
         ...
 
     def restatements(self, account_id: str, *, today: date) -> Restatements | None: ...

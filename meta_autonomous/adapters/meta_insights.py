@@ -16,8 +16,8 @@ import msgspec
 from msgspec import Struct
 
 from meta_autonomous.adapters.meta_wire import Odd, Text, valid_id
-from meta_autonomous.domain.entities import Level
-from meta_autonomous.domain.performance import DayFacts, Days
+from meta_autonomous.domain.entities import Level, days_by_level
+from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, micros
 from meta_autonomous.ports import BadAnswer
 
@@ -169,6 +169,7 @@ class AdDays:
         self.days: dict[str, dict[date, DayFacts]] = {}
         self.parents: dict[str, tuple[str, str]] = {}
         self.incomplete: dict[str, str] = {}  # ads whose purchases are not all known
+        self.empty: list[tuple[str, date]] = []  # rows of zeros
 
     def add(self, rows: Iterable[AdDayRow], asked: DayRange) -> None:
         """Raises BadAnswer, naming the ad, unless the id, day and spend of every row are clear."""
@@ -203,6 +204,8 @@ class AdDays:
         days = self.days.setdefault(ad_id, {})
         if days.setdefault(day, facts) != facts:
             raise Odd(f"came twice for {day}, with different numbers")
+        if facts == NOTHING:
+            self.empty.append((ad_id, day))
 
     def merge(self, other: "AdDays") -> None:
         """Take over another's days; the two cover different ones."""
@@ -211,6 +214,7 @@ class AdDays:
                 raise BadAnswer(f"insights of ad {ad_id}: belongs to two ad sets")
             self.days.setdefault(ad_id, {}).update(days)
         self.incomplete = other.incomplete | self.incomplete
+        self.empty += other.empty
 
     def skipped(self) -> dict[str, str]:
         """Why no ROAS can be told of an ad, and of what it is in, by id."""
@@ -221,16 +225,12 @@ class AdDays:
         return found
 
     def by_level(self) -> Mapping[Level, Mapping[str, Days]]:
-        adsets: dict[str, dict[date, DayFacts]] = {}
-        campaigns: dict[str, dict[date, DayFacts]] = {}
-        for ad_id, days in self.days.items():
-            adset_id, campaign_id = self.parents[ad_id]
-            for level, above in ((adsets, adset_id), (campaigns, campaign_id)):
-                sums = level.setdefault(above, {})
-                for day, facts in days.items():
-                    there = sums.get(day)
-                    sums[day] = facts if there is None else _sum(there, facts)
-        return {Level.CAMPAIGN: campaigns, Level.ADSET: adsets, Level.AD: self.days}
+        """A row of nothing but zeros says what no row says, and is left out: so it is the same
+        whether a day was read now or comes from the database."""
+        for ad_id, day in self.empty:
+            self.days[ad_id].pop(day, None)
+        delivered = {ad_id: days for ad_id, days in self.days.items() if days}
+        return days_by_level(delivered, self.parents)
 
     def missing_days(self, totals: Mapping[date, int]) -> frozenset[date]:
         """The complete days on which the account itself spent more than rounding, and of which no
@@ -296,11 +296,6 @@ def add_countries(
             raise BadAnswer(f"countries of ad set {str(row.adset_id)[:30]}: {odd}") from None
         if spends.setdefault(key, spend) != spend:
             raise BadAnswer(f"countries of ad set {key[0]}: {key[1][:20]!r} came twice")
-
-
-def _sum(one: DayFacts, other: DayFacts) -> DayFacts:
-    # DayFacts.plus, spelt out: this runs twice for every ad and day of an account.
-    return DayFacts(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
 def _facts(row: AdDayRow, spend: int) -> DayFacts:

@@ -67,7 +67,7 @@ class AccountReader:
         account = await self.account(errand)
         observed_at = self.time.best()
         today = account.day_of(observed_at)
-        first_day = today - timedelta(days=plan.days)
+        first_day = today - timedelta(days=plan.days_on(today))
         window = DayRange(today - timedelta(days=plan.window_days), today - timedelta(days=1))
         past = shards(first_day, today - timedelta(days=1), _SHARD_DAYS)
 
@@ -101,6 +101,7 @@ class AccountReader:
             ads=found.ads,
             days=ad_days.by_level(),
             countries=countries.result(),
+            ad_parents=ad_days.parents,
             governed_by_rules=governed(governing, found.by_level()),
             activities=log.result(),
             missing_days=ad_days.missing_days(totals.result()),

@@ -20,6 +20,7 @@ from meta_autonomous.cli import (
     explain,
     ledger,
     policies,
+    replay,
     sandbox,
     setup,
     status,
@@ -33,6 +34,7 @@ from meta_autonomous.cli.session import AsJson
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
     *("mode", "start", "stop", "policies", "alerts", "ledger"),
+    *("replay", "backfill"),
     *("init", "db", "estimate", "demo", "sandbox"),
 )
 
@@ -107,6 +109,8 @@ app.add_typer(actions.app, name="actions")
 app.command(name="explain")(explain.explain)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(creatives.app, name="creatives")
+app.command(name="replay")(replay.replay)
+app.command(name="backfill")(replay.backfill)
 app.command(name="estimate")(estimate.estimate)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")

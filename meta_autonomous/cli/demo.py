@@ -1,5 +1,6 @@
 """`demo`: the whole system at work on a simulated ad account, in a minute."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -41,7 +42,9 @@ def demo(
 
     First a manager decides on what is suggested, then auto mode executes what is safe.
 
-    Needs no configuration and no token, touches no real account, and leaves nothing behind.
+    Needs no configuration and no token, and touches no real account. On the platform sandbox it
+    plays on the sandbox of the state folder, so that status, explain or replay can look at it
+    afterwards; where the configuration is for real accounts, it leaves nothing behind.
     """
     session = Session.of(context, as_json=as_json)
     import asyncio
@@ -54,8 +57,8 @@ def demo(
     )
     from meta_autonomous.render.output import show
 
-    with _folder(keep) as folder:
-        loaded = _settings(folder)
+    with _stage(session, keep) as stage:
+        loaded = stage.loaded
         if not session.as_json:
             show(opening_document(days))
         told: list[dict[str, Any]] = []
@@ -65,11 +68,23 @@ def demo(
             told.append(day)
             if not session.as_json:
                 show(day_document(day))
-        summary = summary_json(told, *_records(loaded), folder=keep)
+        asyncio.run(_leave(loaded, stage.mode_before))
+        summary = summary_json(told, *_records(loaded), folder=stage.kept, options=stage.options)
     is_well = summary["ledger"]["ok"] and not any(day["errors"] for day in told)
     return session.present(
         summary, lambda: demo_document(summary), code=EXIT_DONE if is_well else EXIT_PARTLY
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Stage:
+    """Where the demo plays. `kept` is the folder that stays, if it does, and `options` is what a
+    command needs so as to look at it."""
+
+    loaded: "LoadedSettings"
+    kept: Path | None = None
+    options: str = ""
+    mode_before: str | None = None  # to be put back afterwards
 
 
 @dataclass(slots=True)
@@ -160,13 +175,78 @@ def _records(loaded: "LoadedSettings") -> tuple[Any, Any]:
         return store.actions(), store.verify_ledger()
 
 
-def _settings(folder: Path) -> "LoadedSettings":
+@contextmanager
+def _stage(session: Session, keep: Path | None) -> Iterator[_Stage]:
+    """The named folder; else the state folder's sandbox; else a folder that is gone afterwards."""
+    own = None if keep is not None else _own_sandbox(session)
+    if own is not None:
+        yield own
+        return
+    with _folder(keep) as folder:
+        file = folder / "config.toml"
+        loaded = _defaults(folder, file=file)
+        options = f"META_AUTO_STATE_DIR={folder} meta-auto --config {file}"
+        yield _Stage(loaded, None if keep is None else folder, options)
+
+
+def _own_sandbox(session: Session) -> _Stage | None:
+    """None when it is not for playing: the configuration is wrong or for real accounts, the folder
+    is somebody else's, or the sandbox was stopped."""
+    from meta_autonomous.ports import ConfigError
+
+    try:
+        configured = session.settings()
+        configured.require_actionable()
+    except ConfigError:
+        return None
+    if configured.system().platform != "sandbox" or not _is_ours(configured.state_dir):
+        return None
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="meta-auto-demo-") as place:
+        file = Path(place) / "config.toml"
+        loaded = _defaults(configured.state_dir, file=file, database_url=configured.database_url)
+    from meta_autonomous.bootstrap import open_store
+    from meta_autonomous.ports import StoreUnavailable
+
+    try:
+        configured.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with open_store(loaded, create=True) as store:
+            runtime = store.runtime()
+    except (ConfigError, StoreUnavailable):
+        return None
+    if not runtime.is_started:
+        return None
+    mode = runtime.mode or configured.system().mode
+    return _Stage(loaded, configured.state_dir, "meta-auto", mode)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether this person may write there."""
+    existing = next(place for place in (folder, *folder.parents) if place.exists())
+    return os.access(existing, os.W_OK | os.X_OK)
+
+
+def _defaults(folder: Path, *, file: Path, database_url: str | None = None) -> "LoadedSettings":
     """The defaults, on the sandbox, whatever the environment and the machine's files say."""
     from meta_autonomous.config import load
 
-    file = folder / "config.toml"
     file.write_text(_SETTINGS)
-    return load(file, {"META_AUTO_STATE_DIR": str(folder), "HOME": str(folder)}, folder)
+    env = {"META_AUTO_STATE_DIR": str(folder), "HOME": str(file.parent)}
+    return load(file, env, file.parent, cli={"meta_auto_database_url": database_url})
+
+
+async def _leave(loaded: "LoadedSettings", mode: str | None) -> None:
+    """The sandbox's mode is put back as it was found."""
+    from meta_autonomous.bootstrap import open_world
+    from meta_autonomous.ports import Actor
+
+    if mode is None:
+        return
+    async with open_world(
+        loaded, actor=Actor(name="demo-admin", is_admin=True), purpose="act"
+    ) as (world):
+        _switch(world, mode)
 
 
 @contextmanager

@@ -54,9 +54,13 @@ class Reader:
         read = [self._override(f"[[override]] {n}", each) for n, each in enumerate(tables, 1)]
         overrides = tuple(each for each in read if each is not None)
         if len(self.problems) == before:
-            for number, override in enumerate(overrides, 1):
-                self._check(f"[[override]] {number}", override, overrides)
+            self.check(overrides)
         return overrides
+
+    def check(self, overrides: Sequence[Override]) -> None:
+        """What overrides and global values can't mean together."""
+        for number, override in enumerate(overrides, 1):
+            self._check(f"[[override]] {number}", override, overrides)
 
     def freezes(self, tables: Sequence[Mapping[str, Any]]) -> tuple[Freeze, ...]:
         read = [self._freeze(f"[[freeze]] {n}", each) for n, each in enumerate(tables, 1)]

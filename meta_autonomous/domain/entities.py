@@ -5,11 +5,11 @@ Status words are Meta's own text, because Meta adds new ones: code compares with
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
@@ -239,6 +239,7 @@ class AccountSnapshot:
     `days` holds each entity's rows by level; rows of archived and deleted entities are in it too,
     under ids that stand in none of the entity mappings. `first_day` is the first covered day.
     `countries` is each ad set's delivered spend by country over the window, in micros.
+    `ad_parents` names the ad set and the campaign of every ad that has rows.
     `activities` is None when the log was not read or could not be. `skipped` names what could not
     be understood: an entity that then stands in no mapping, or one that does (its budget and spend
     count) but whose purchases are not all known.
@@ -252,6 +253,7 @@ class AccountSnapshot:
     ads: Mapping[str, Ad]
     days: Mapping[Level, Mapping[str, Days]]
     countries: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    ad_parents: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     governed_by_rules: frozenset[str] = frozenset()
     activities: tuple[Activity, ...] | None = None
     missing_days: frozenset[date] = frozenset()
@@ -270,6 +272,22 @@ class AccountSnapshot:
     @property
     def today(self) -> date:
         return self.account.day_of(self.observed_at)
+
+    def with_days_before(
+        self, first_day: date, ad_days: Mapping[str, Days], parents: Mapping[str, tuple[str, str]]
+    ) -> Self:
+        """This read, reaching back to `first_day` by the rows of an earlier one: `ad_days` by ad,
+        none of them of a day that this read covers itself."""
+        all_days: dict[str, Days] = {ad_id: dict(days) for ad_id, days in ad_days.items()}
+        for ad_id, days in self.days.get(Level.AD, {}).items():
+            all_days[ad_id] = {**all_days.get(ad_id, {}), **days}
+        all_parents = {**parents, **self.ad_parents}
+        return replace(
+            self,
+            first_day=first_day,
+            days=days_by_level(all_days, all_parents),
+            ad_parents={ad_id: all_parents[ad_id] for ad_id in all_days if ad_id in all_parents},
+        )
 
     def entity(self, entity_id: str) -> Entity | None:
         return (
@@ -320,3 +338,24 @@ class AccountSnapshot:
 
     def spent_today(self, entity: Entity) -> DayFacts:
         return self.days_of(entity).get(self.today, NOTHING)
+
+
+def days_by_level(
+    ad_days: Mapping[str, Days], parents: Mapping[str, tuple[str, str]]
+) -> Mapping[Level, Mapping[str, Days]]:
+    """Rows of ads, added up for the ad set and the campaign that each belongs to."""
+    adsets: dict[str, dict[date, DayFacts]] = {}
+    campaigns: dict[str, dict[date, DayFacts]] = {}
+    for ad_id, days in ad_days.items():
+        adset_id, campaign_id = parents[ad_id]
+        for level, above in ((adsets, adset_id), (campaigns, campaign_id)):
+            sums = level.setdefault(above, {})
+            for day, facts in days.items():
+                there = sums.get(day)
+                sums[day] = facts if there is None else _sum(there, facts)
+    return {Level.CAMPAIGN: campaigns, Level.ADSET: adsets, Level.AD: ad_days}
+
+
+def _sum(one: DayFacts, other: DayFacts) -> DayFacts:
+    # DayFacts.plus, spelt out: this runs twice for every ad and day of an account.
+    return DayFacts(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])

@@ -12,10 +12,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
 
-from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
+from meta_autonomous.decision.decide import Decision, Plan
 from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.rules import describe
-from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
+from meta_autonomous.decision.safety_spend import UnreadAccount
+from meta_autonomous.decision.tick_case import Circumstances, decide_prepared, totals_of
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.alerts import review_alerts
 from meta_autonomous.operations.digest import send_digest
@@ -24,7 +25,7 @@ from meta_autonomous.operations.judging import case_of
 from meta_autonomous.operations.observe import Observed, observe
 from meta_autonomous.operations.reading_time import ReadingTime, StopRequested
 from meta_autonomous.operations.reconcile import reconcile
-from meta_autonomous.operations.record import record_account, record_plan
+from meta_autonomous.operations.record import record_account, record_case, record_plan
 from meta_autonomous.operations.selftest import dead_guards
 from meta_autonomous.operations.staleness import supersede_stale
 from meta_autonomous.operations.tick_report import AccountState, Ending, Stopped, TickReport
@@ -73,10 +74,11 @@ async def tick(
                 world.store.expire(now=trusted)
         if report.is_running:
             observed = await _observe_all(world, mine, report, now, in_time)
-            plan = _decide(world, observed, report, now)
+            plan, circumstances = _decide(world, observed, report, now)
             if dry_run or report.is_read_only:
                 report.add_planned(plan)
             else:
+                record_case(world, plan, observed, circumstances, tick_id=report.tick_id, at=now)
                 await _carry_out(
                     world, plan, observed, report, stop_requested=stop_requested, now=now
                 )
@@ -205,7 +207,7 @@ async def _observe_all(
     for account_id, seen in observed.items():
         report.account_was_read(seen.situation)
         if not (report.dry_run or report.is_read_only):
-            record_account(world, seen.situation, tick_id=report.tick_id)
+            record_account(world, seen, tick_id=report.tick_id)
             supersede_stale(world, seen.situation.snapshot, at=now)
         for entity_id, oddity in seen.situation.snapshot.skipped.items():
             report.errors.append(f"account {account_id}: {entity_id} skipped: {oddity}")
@@ -224,30 +226,23 @@ def _leave(world: World, account_id: str, report: TickReport, problem: PlatformE
 
 def _decide(
     world: World, observed: dict[str, Observed], report: TickReport, now: datetime
-) -> Plan:
-    situations = [seen.situation for seen in observed.values()]
+) -> tuple[Plan, Circumstances]:
     known = set(report.accounts) | set(world.system.account_ids)
-    totals = daily_spend_totals(
-        situations,
-        book=world.book,
+    circumstances = Circumstances(
         now=now,
-        unread=[_last_known(world, account_id) for account_id in sorted(known - set(observed))],
-        granted_usd=world.store.reserved_usd(),
+        is_auto=report.mode == "auto",
+        book=world.book,
+        rates=world.rates,
+        unread=tuple(_last_known(world, key) for key in sorted(known - set(observed))),
+        reserved_usd=world.store.reserved_usd(),
     )
+    totals = totals_of([seen.situation for seen in observed.values()], circumstances)
     report.totals = totals
     report.errors += [f"No budget is raised anywhere: {gap}." for gap in totals.unpriced]
-    plan = decide(
-        situations,
-        Deciding(
-            now=now,
-            book=world.book,
-            is_auto=report.mode == "auto",
-            totals=totals,
-            pause_windows={key: seen.pause_window for key, seen in observed.items()},
-        ),
-    )
+    prepared = [seen.prepared for seen in observed.values()]
+    plan = decide_prepared(prepared, circumstances, totals)
     report.evaluated = len(plan.evaluated)
-    return plan
+    return plan, circumstances
 
 
 def _last_known(world: World, account_id: str) -> UnreadAccount:

@@ -9,12 +9,14 @@ from typing import Any
 from meta_autonomous.decision.candidates import binding
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.decision.differences import briefs
 from meta_autonomous.decision.evaluate import evidence
 from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
 from meta_autonomous.decision.safety_spend import account_spend
+from meta_autonomous.decision.tick_case import Circumstances, TickCase
 from meta_autonomous.domain.entities import Entity
 from meta_autonomous.domain.verdict import Verdict
-from meta_autonomous.operations.observe import Observed
+from meta_autonomous.operations.observe import Observed, is_whole
 from meta_autonomous.operations.shapes import base_shape, number
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import NewAction, Trace
@@ -22,10 +24,10 @@ from meta_autonomous.ports import NewAction, Trace
 Verdicts = tuple[Verdict, ...]
 
 
-def record_account(world: World, situation: Situation, *, tick_id: str) -> None:
+def record_account(world: World, seen: Observed, *, tick_id: str) -> None:
     """The read itself, and what stands in for the account when it can't be read next time."""
-    snapshot = situation.snapshot
-    world.store.record_snapshot(snapshot, tick_id=tick_id)
+    situation, snapshot = seen.situation, seen.situation.snapshot
+    world.store.record_snapshot(seen.read, tick_id=tick_id)
     record = world.store.account(snapshot.account.id)
     until = record.blocked_until  # what only writes met, a read does not end
     day = account_spend(situation, world.book, snapshot.observed_at)
@@ -35,7 +37,7 @@ def record_account(world: World, situation: Situation, *, tick_id: str) -> None:
             first_read_at=record.first_read_at or snapshot.observed_at,
             last_read_at=snapshot.observed_at,
             last_read_on=snapshot.today,
-            last_full_read_on=snapshot.today,
+            last_full_read_on=snapshot.today if is_whole(seen.read) else record.last_full_read_on,
             projected_usd=None if day is None else day.projected_usd,
             budgets_usd=None if day is None else day.budgets_usd,
             currency=snapshot.account.currency.code,
@@ -64,6 +66,22 @@ def record_plan(
         )
         ids.update(zip(mine, stored, strict=True))
     return tuple(ids[n] for n in range(len(plan.decisions)))
+
+
+def record_case(
+    world: World,
+    plan: Plan,
+    observed: Mapping[str, Observed],
+    circumstances: Circumstances,
+    *,
+    tick_id: str,
+    at: datetime,
+) -> None:
+    """All that the tick decided on, so that it can be decided again."""
+    accounts = tuple(seen.case for seen in observed.values())
+    decided = briefs(plan, (seen.situation for seen in observed.values()), world.book)
+    case = TickCase(circumstances=circumstances, accounts=accounts)
+    world.store.record_case(tick_id, case, decided, at=at)
 
 
 def _new_action(decision: Decision, situation: Situation) -> NewAction:

@@ -121,7 +121,7 @@ async def _approve_in_account(
             seen = await observe(world, account_id, now=now)
         except PlatformError as problem:
             return handled + [unreadable(record, problem) for record in pending]
-        record_account(world, seen.situation, tick_id="")
+        record_account(world, seen, tick_id="")
         granted = _Granted(await totals_with(world, seen.situation, now))
         for record in pending:
             handled.append(

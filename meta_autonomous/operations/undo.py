@@ -199,7 +199,7 @@ async def _undo_in_account(
             seen = await observe(world, account_id, now=now)
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
-        record_account(world, seen.situation, tick_id="")
+        record_account(world, seen, tick_id="")
         totals = await totals_with(world, seen.situation, now)
         handled = []
         for record in records:

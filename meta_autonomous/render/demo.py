@@ -42,6 +42,7 @@ def summary_json(
     ledger: LedgerCheck,
     *,
     folder: Path | None,
+    options: str = "",
 ) -> dict[str, Any]:
     types: dict[str, dict[str, int]] = {}
     for kind in ActionType:
@@ -55,6 +56,7 @@ def summary_json(
         "blocks": [{"reason": reason, "count": count} for reason, count in blocks.most_common()],
         "ledger": {"ok": ledger.ok, "entries": ledger.entries, "head": ledger.head},
         "folder": None if folder is None else str(folder),
+        "look_around": None if folder is None else f"{options} replay --since {len(days) + 1}d",
     }
 
 
@@ -112,19 +114,16 @@ def demo_document(summary: Json) -> Document:
         ),
         Line(),
         line(f"The audit trail has {counted(ledger['entries'], 'entry', 'entries')}: {whole}."),
-        *_kept(summary["folder"]),
+        *_kept(summary["look_around"]),
     )
 
 
-def _kept(folder: str | None) -> tuple[Line, ...]:
-    if folder is None:
+def _kept(look_around: str | None) -> tuple[Line, ...]:
+    if look_around is None:
         return (line(Span("Nothing was kept; --keep DIR keeps it to look around.", Tone.QUIET)),)
     return (
         line(
-            Span(
-                f"Look around: META_AUTO_STATE_DIR={folder} meta-auto --config "
-                f"{folder}/config.toml status",
-                Tone.QUIET,
-            )
+            Span("What would other limits have done? ", Tone.QUIET),
+            f"{look_around} --set MAX_AUTO_CHANGE_PCT=0.05",
         ),
     )

@@ -163,7 +163,7 @@ def test_a_second_time_there_is_nothing_and_later_there_is_more(
     again = pruned(aged, tmp_path / "archive")
     assert again.months == ()
     assert not any(again.rows.values())
-    aged.append(LedgerEvent(event="system_stopped", who="ana", at=NOON + timedelta(days=40)))
+    aged.append(LedgerEvent(event="tick_completed", who="ana", at=NOON + timedelta(days=40)))
     later = pruned(aged, tmp_path / "archive", now=NOON + timedelta(days=40))
     assert [month.month for month in later.months] == ["2026-01"]
     check = proven(aged, tmp_path / "archive")
@@ -413,14 +413,14 @@ def test_old_rows_go_and_what_anything_still_asks_for_stays(
 
 def test_of_every_table_it_is_decided_whether_it_is_kept(aged: Database) -> None:
     kept = {
-        "accounts", "attempts", "creative_approvals", "policies", "runtime_switches",
+        "accounts", "ad_parents", "attempts", "creative_approvals", "policies", "runtime_switches",
         "ledger", "ledger_head", "ledger_segments",
     }  # fmt: skip
     assert set(aged.count_stale(END)) | kept == set(metadata.tables)
 
 
 def test_the_last_tick_stays_however_long_ago_it_was(aged: Database, tmp_path: Path) -> None:
-    aged.append(LedgerEvent(event="alert_raised", who="x", at=NOON + timedelta(days=300)))
+    aged.append(LedgerEvent(event="tick_completed", who="x", at=NOON + timedelta(days=300)))
     pruned(aged, tmp_path / "archive", now=NOON + timedelta(days=300))
     assert counted(aged, "ticks") == 1
     assert aged.last_tick() is not None

@@ -25,6 +25,8 @@ MANAGER = [
     ["creatives", "approve", "1"],
     ["creatives", "reject", "1"],
     ["actions", "undo", "1"],
+    ["replay"],
+    ["backfill", "--days", "1"],
 ]
 AT_TERMINAL = [["suggestions", "review"]]
 WATCH = [["alerts", "check"]]

@@ -1,5 +1,6 @@
 """Ad account, campaign, ad set and ad, and the budgets they hold."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_autonomous.domain.entities import Budget, BudgetKind, Entity, Level
+from meta_autonomous.domain.entities import Budget, BudgetKind, Entity, Level, days_by_level
 from meta_autonomous.domain.performance import NOTHING
 from meta_autonomous.domain.quantities import Money
 from tests.builders import (
@@ -177,3 +178,43 @@ def test_a_read_knows_today_and_what_was_spent_on_it():
     assert read.spent_today(an_ad()) == a_day(7)
     assert read.spent_today(an_ad("a9")) == NOTHING
     assert read.days_of(an_ad("a9")) == {}
+
+
+# --- rows ---------------------------------------------------------------------------------------
+
+PARENTS = {"a1": ("s1", "c1"), "a2": ("s1", "c1"), "gone": ("s9", "c1")}
+
+
+def test_rows_of_ads_add_up_to_their_ad_sets_and_campaigns():
+    day, other = TODAY, TODAY - timedelta(days=1)
+    found = days_by_level(
+        {"a1": {day: a_day(10)}, "a2": {day: a_day(5), other: a_day(1)}, "gone": {day: a_day(2)}},
+        PARENTS,
+    )
+    assert {key: dict(days) for key, days in found[Level.ADSET].items()} == {
+        "s1": {day: a_day(10).plus(a_day(5)), other: a_day(1)},
+        "s9": {day: a_day(2)},
+    }
+    assert found[Level.CAMPAIGN]["c1"][day].spend_micros == 17_000_000
+
+
+def test_a_read_of_the_last_days_is_completed_by_an_earlier_one():
+    recent, early = TODAY - timedelta(days=2), TODAY - timedelta(days=20)
+    rows = {"a1": {recent: a_day(10)}, "a2": {recent: a_day(3)}}
+    read = replace(
+        a_snapshot(),
+        first_day=TODAY - timedelta(days=9),
+        days=days_by_level(rows, PARENTS),
+        ad_parents={"a1": PARENTS["a1"], "a2": PARENTS["a2"]},
+    )
+    first_day = TODAY - timedelta(days=28)
+    earlier = {"a1": {early: a_day(7)}, "gone": {early: a_day(2)}}
+    whole = read.with_days_before(first_day, earlier, PARENTS)
+    assert whole.first_day == first_day
+    assert whole.days[Level.AD] == {
+        "a1": {early: a_day(7), recent: a_day(10)},
+        "gone": {early: a_day(2)},
+        "a2": {recent: a_day(3)},
+    }
+    assert whole.days[Level.CAMPAIGN]["c1"][early].spend_micros == 9_000_000
+    assert whole.ad_parents == PARENTS

@@ -7,17 +7,19 @@ from itertools import groupby, zip_longest
 from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from meta_autonomous.adapters.database import accounts, creatives, texts
 from meta_autonomous.adapters.database.tables import (
     account_reads,
     activities,
+    ad_parents,
     entity_snapshots,
     insights_seen,
 )
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.booking import Reading, Restatements, restatements_from
+from meta_autonomous.decision.later import SeenDays
 from meta_autonomous.domain.entities import AccountSnapshot, Ad, AdSet, Entity, Level
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 
@@ -66,6 +68,12 @@ def record(unit: Unit, snapshot: AccountSnapshot, *, tick_id: str) -> None:
         values["restatements_on"] = snapshot.today
         values["restatements"] = texts.canonical({"seen": found.seen, "final": found.final})
     accounts.put(unit, account_id, values)
+
+
+def record_past(unit: Unit, snapshot: AccountSnapshot) -> None:
+    """See `ports.Store.record_past`."""
+    _record_days(unit, snapshot)
+    _record_read(unit, snapshot)
 
 
 def _known_since(snapshot: AccountSnapshot, row: Any) -> datetime:
@@ -273,6 +281,7 @@ def _record_days(unit: Unit, snapshot: AccountSnapshot) -> None:
     read = snapshot.days.get(Level.AD)
     if read is None:
         return
+    _record_parents(unit, snapshot)
     first_day, today = snapshot.first_day, snapshot.today
     covered = {day: unit.on(day) for days in read.values() for day in days}
     covered = {day: stored for day, stored in covered.items() if first_day <= day <= today}
@@ -295,6 +304,46 @@ def _record_days(unit: Unit, snapshot: AccountSnapshot) -> None:
         if any(facts_before) and stored not in missing:
             changed.append(_Reading(ad_id, stored, NOTHING, seen_at))
     _write_days(unit, snapshot, changed)
+
+
+def ad_parents_of(unit: Unit, account_id: str) -> dict[str, tuple[str, str]]:
+    table = ad_parents
+    rows = unit.connection.execute(
+        select(table.c.ad_id, table.c.adset_id, table.c.campaign_id).where(
+            table.c.platform == unit.platform, table.c.account_id == account_id
+        )
+    )
+    return {ad_id: (adset_id, campaign_id) for ad_id, adset_id, campaign_id in rows}
+
+
+def _record_parents(unit: Unit, snapshot: AccountSnapshot) -> None:
+    """Of ads that had no rows before. Meta moves no ad to another ad set."""
+    account_id = snapshot.account.id
+    known = ad_parents_of(unit, account_id)
+    new = [
+        (account_id, ad_id, *parents)
+        for ad_id, parents in snapshot.ad_parents.items()
+        if ad_id not in known
+    ]
+    columns = ("account_id", "ad_id", "adset_id", "campaign_id")
+    unit.insert_many(ad_parents, columns, new)
+
+
+def seen_days(unit: Unit, account_id: str, *, since: date) -> SeenDays:
+    """See `ports.Store.seen_days`."""
+    table = account_reads
+    last = unit.connection.execute(
+        select(func.max(table.c.last_day)).where(
+            table.c.platform == unit.platform, table.c.account_id == account_id
+        )
+    ).scalar()
+    if last is None:
+        return SeenDays(days={}, parents={}, until=None)
+    return SeenDays(
+        days=stored_days(unit, account_id, since=since, until=last),
+        parents=ad_parents_of(unit, account_id),
+        until=last - timedelta(days=1),
+    )
 
 
 def _write_days(unit: Unit, snapshot: AccountSnapshot, changed: Sequence[_Reading]) -> None:

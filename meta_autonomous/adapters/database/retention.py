@@ -19,6 +19,7 @@ from meta_autonomous.adapters.database.tables import (
     activities,
     alerts,
     attempts,
+    case_files,
     entity_snapshots,
     entity_traces,
     insights_seen,
@@ -200,6 +201,7 @@ def _stale(unit: Unit, end: datetime) -> Iterator[tuple[Table, ColumnElement[boo
         (insights_seen, insights_seen.c.day < looked_at.date()),
         (account_reads, account_reads.c.read_on < looked_at.date()),
         (activities, activities.c.at < looked_at),
+        (case_files, case_files.c.at < end),
         (alerts, alerts.c.cleared_at < end),
         (optimization_actions, _never_sent(looked_at)),
     ):

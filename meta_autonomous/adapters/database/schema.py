@@ -13,7 +13,7 @@ from meta_autonomous.adapters.database.tables import append_only_statements, met
 from meta_autonomous.ports import ConfigError
 
 #: Every revision in `migrations/versions`, oldest first.
-REVISIONS: Final = ("0001", "0003")
+REVISIONS: Final = ("0001", "0003", "0004")
 HEAD: Final = REVISIONS[-1]
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 

@@ -15,6 +15,7 @@ from meta_autonomous.adapters.database import (
     actions,
     alerts,
     attempts,
+    case_files,
     creatives,
     ledger,
     ledger_proof,
@@ -39,7 +40,10 @@ from meta_autonomous.adapters.database.engine import (
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Memory
+from meta_autonomous.decision.differences import Brief
+from meta_autonomous.decision.later import SeenDays
 from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
+from meta_autonomous.decision.tick_case import TickCase
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
@@ -59,6 +63,7 @@ from meta_autonomous.ports import (
     LedgerEvent,
     LedgerLine,
     NewAction,
+    RecordedTick,
     Runtime,
     StoreUnavailable,
     TestedPolicy,
@@ -323,6 +328,41 @@ class Database:
             return observations.stored_days(
                 unit, account_id, since=since, until=until, as_of=as_of
             )
+
+    def ad_parents(self, account_id: str) -> Mapping[str, tuple[str, str]]:
+        with self._reading() as unit:
+            return observations.ad_parents_of(unit, account_id)
+
+    def seen_days(self, account_id: str, *, since: date) -> SeenDays:
+        with self._reading() as unit:
+            return observations.seen_days(unit, account_id, since=since)
+
+    def record_past(self, snapshot: AccountSnapshot) -> None:
+        with self._writing() as unit:
+            observations.record_past(unit, snapshot)
+
+    def record_case(
+        self, tick_id: str, case: TickCase, decided: Sequence[Brief], *, at: datetime
+    ) -> None:
+        with self._writing() as unit:
+            case_files.record(unit, tick_id, case, decided, at=at)
+
+    def record_past_case(self, case: TickCase, decided: Sequence[Brief], *, at: datetime) -> None:
+        with self._writing() as unit:
+            case_files.record(unit, case_files.backfill_id(at), case, decided, at=at)
+
+    def first_case_at(self) -> datetime | None:
+        with self._reading() as unit:
+            return case_files.first_at(unit)
+
+    def recorded_ticks(self, *, since: datetime) -> Iterator[RecordedTick]:
+        with self._reading() as unit:
+            ticks = case_files.ticks_since(unit, since)
+        bases: case_files.Bases = {}
+        for tick_id, at in ticks:
+            with self._reading() as unit:
+                found = case_files.one(unit, tick_id, at, bases)
+            yield found
 
     def restatements(self, account_id: str, *, today: date) -> Restatements | None:
         with self._reading() as unit:

@@ -318,6 +318,28 @@ account_reads = Table(
     _must("last_day", Date, "last one"),
 )
 
+ad_parents = Table(
+    "ad_parents",
+    metadata,
+    _platform_key(),
+    _key("account_id", Text, "ad account"),
+    _key("ad_id", Text, "ad with insights, archived and deleted ones too"),
+    _must("adset_id", Text, "the ad set it is in"),
+    _must("campaign_id", Text, "the campaign it is in"),
+)
+
+case_files = Table(
+    "case_files",
+    metadata,
+    _platform_key(),
+    _key("tick_id", Text, "the tick; of a day that was read later: its time and `backfill`"),
+    _key("account_id", Text, "ad account; empty: the tick's own circumstances and decisions"),
+    _must("at", Instant, "trusted time of the tick, or the past day that it stands for"),
+    _may("base_tick_id", Text, "the file that this one differs from; empty: it stands alone"),
+    _must("body", Bytes, "zlib of JSON, see adapters/database/case_files.py"),
+)
+Index(None, case_files.c.platform, case_files.c.at)
+
 activities = Table(
     "activities",
     metadata,
