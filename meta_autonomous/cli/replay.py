@@ -4,7 +4,14 @@ from typing import Annotated
 
 import typer
 
-from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
+from meta_autonomous.cli.session import (
+    EXIT_DONE,
+    EXIT_PARTLY,
+    AsJson,
+    Role,
+    Session,
+    reading_time,
+)
 from meta_autonomous.cli.statuses import SINCE_HELP, since
 from meta_autonomous.cli.usage import WrongUsage
 
@@ -54,10 +61,11 @@ def replay(
                 Circumstances(now=now, is_auto=False, book=loaded.book(), rates=loaded.rates())
             )
         platform = loaded.system().platform
-    from meta_autonomous.render import replay as render
+    from meta_autonomous.render.replay import replay_document
+    from meta_autonomous.render.replay_shape import replay_json
 
-    shaped = render.replay_json(found, what_if.changes, platform=platform)
-    return session.present(shaped, lambda: render.replay_document(shaped))
+    shaped = replay_json(found, what_if.changes, platform=platform)
+    return session.present(shaped, lambda: replay_document(shaped))
 
 
 def _pairs(texts: "list[str] | tuple[()]") -> list[tuple[str, str]]:
@@ -99,11 +107,11 @@ def backfill(
 
     done = asyncio.run(run())
     platform = loaded.system().platform
-    from meta_autonomous.cli.session import EXIT_DONE, EXIT_PARTLY
-    from meta_autonomous.render import replay as render
+    from meta_autonomous.render.replay import backfill_document
+    from meta_autonomous.render.replay_shape import backfill_json
 
     return session.present(
-        render.backfill_json(done, platform=platform),
-        lambda: render.backfill_document(done, platform=platform),
+        backfill_json(done, platform=platform),
+        lambda: backfill_document(done, platform=platform),
         code=EXIT_PARTLY if done.failed else EXIT_DONE,
     )

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from random import Random
 from types import MappingProxyType
 from typing import Any
 
@@ -232,6 +233,36 @@ def test_a_later_tick_of_the_day_stores_only_what_differs(tmp_path: Path) -> Non
     assert bases(database) == {"t1": None, "t2": "t1"}
     assert sizes(database)["t2"] < 0.1 * sizes(database)["t1"]
     assert [tick.case for tick in recorded(database)] == [first, second]
+
+
+def test_a_hundred_campaigns_take_little_space(tmp_path: Path) -> None:
+    """Half an hour later every ad has delivered, and one row in twelve was restated."""
+
+    def rows_at(minutes: int) -> dict[str, Days]:
+        draw = Random(7)
+        found: dict[str, Days] = {}
+        for n in range(300):
+            of_ad: dict[date, DayFacts] = {}
+            for age in range(29):
+                spend, value = draw.randrange(10**8), draw.randrange(3 * 10**8)
+                orders, shown = draw.randrange(9), draw.randrange(20_000)
+                late = minutes if age == 0 or (age < 9 and (n + age) % 12 == 0) else 0
+                day = TODAY - timedelta(days=age)
+                of_ad[day] = DayFacts(spend, value + late * 10_007, orders + late % 2, shown)
+            found[f"12023187000{n:07}"] = of_ad
+        return found
+
+    campaigns = [a_campaign(f"c{n}") for n in range(100)]
+    ads = [an_ad(f"12023187000{n:07}", campaign=f"c{n // 3}") for n in range(300)]
+    database = a_database(tmp_path)
+    for minutes, tick in ((0, "t1"), (31, "t2")):
+        at = NOW + timedelta(minutes=minutes)
+        read = a_read(*campaigns, an_adset(), *ads, rows=rows_at(minutes), now=at)
+        case = TickCase(circumstances=around(at), accounts=(a_case(read),))
+        database.record_case(tick, case, (), at=at)
+    assert bases(database) == {"t1": None, "t2": "t1"}
+    assert sizes(database)["t1"] < 250_000
+    assert sizes(database)["t2"] < 25_000
 
 
 def test_entities_keep_the_order_in_which_meta_listed_them(tmp_path: Path) -> None:

@@ -14,12 +14,8 @@ from meta_autonomous.domain.performance import DayFacts
 from meta_autonomous.operations.backfill import Backfilled
 from meta_autonomous.operations.replay import PastWish, Replayed, Told
 from meta_autonomous.render.plain import plain_text
-from meta_autonomous.render.replay import (
-    backfill_document,
-    backfill_json,
-    replay_document,
-    replay_json,
-)
+from meta_autonomous.render.replay import backfill_document, replay_document
+from meta_autonomous.render.replay_shape import backfill_json, replay_json
 
 NOON = datetime(2026, 11, 4, 12, tzinfo=UTC)
 

@@ -168,7 +168,8 @@ def _changed_rows(base: File, file: File) -> dict[str, dict[date, DayFacts | Non
 
 
 def _merged_parts(base: File, file: File) -> dict[str, msgspec.Raw]:
-    kept = {name: raw for name, raw in base.parts.items() if name not in file.gone}
+    gone = set(file.gone)
+    kept = {name: raw for name, raw in base.parts.items() if name not in gone}
     return {**kept, **file.parts}
 
 
