@@ -209,6 +209,7 @@ class Case:
     totals: Totals
     granted_pauses: tuple[AutomaticPause, ...] = ()  # automatic pauses granted this tick
     granted_geo: tuple[Action, ...] = ()  # increases granted this tick in this account
+    geography_ahead: Geography | None = None  # with all that is done before; None: as it is
     is_manual_pause: bool = False  # a pause that a person asked for
 
     @property

@@ -28,6 +28,7 @@ from meta_autonomous.decision.context import (
     Situation,
     Totals,
 )
+from meta_autonomous.decision.geo import Geography, geography_after
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
 from meta_autonomous.decision.policy_engine import POLICY_RULES
@@ -445,8 +446,10 @@ class Granting:
     totals: Totals = field(init=False)
     pauses: list[AutomaticPause] = field(default_factory=list)
     increases: dict[str, list[Action]] = field(default_factory=dict)  # by account
+    unasked: dict[str, list[Action]] = field(default_factory=dict)  # what will be done, likewise
     spent_actions: int = 0
     wanted_actions: int = 0  # those that came too late included
+    _ahead: dict[str, tuple[int, Geography | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.totals = self.deciding.totals
@@ -455,16 +458,30 @@ class Granting:
         limits = _limits(action.entity, situation, self.deciding.book)
         auto = may_run_unasked(action, limits, is_auto=self.deciding.is_auto)
         route = Route.AUTO if auto else Route.PERSON
-        judged = judge_action(action, self._case(situation, limits, route))
+        judged = judge_action(action, self._case(situation, action, limits, route))
         demoted: tuple[Verdict, ...] = ()
         if self.deciding.is_auto and not auto:
             demoted = (_why_asked(action, limits),)
         if route is Route.AUTO and judged.demoting:
             demoted, route = judged.demoting, Route.PERSON
-            judged = judge_action(action, self._case(situation, limits, route))
+            judged = judge_action(action, self._case(situation, action, limits, route))
         return self._settle(situation, limits, route, judged, demoted)
 
-    def _case(self, situation: Situation, limits: Limits, route: Route) -> Case:
+    def _geography_ahead(self, situation: Situation, action: Action) -> Geography | None:
+        """Where this tick's own cuts and pauses will leave the account's countries. Worked out
+        when a raise asks for it: by then all of them are known."""
+        account_id = situation.snapshot.account.id
+        done = self.unasked.get(account_id, [])
+        lowered = [one for one in done if not one.raises_spend]
+        if not action.raises_spend or not lowered:
+            return None
+        count, ahead = self._ahead.get(account_id, (0, None))
+        if ahead is None or count != len(lowered):
+            ahead = geography_after(situation.snapshot, lowered, self.deciding.now)
+            self._ahead[account_id] = (len(lowered), ahead)
+        return ahead.granting(one for one in done if one.raises_spend)
+
+    def _case(self, situation: Situation, action: Action, limits: Limits, route: Route) -> Case:
         return Case(
             now=self.deciding.now,
             route=route,
@@ -474,6 +491,7 @@ class Granting:
             totals=self.totals,
             granted_pauses=tuple(self.pauses),
             granted_geo=tuple(self.increases.get(situation.snapshot.account.id, ())),
+            geography_ahead=self._geography_ahead(situation, action),
         )
 
     def _settle(
@@ -547,9 +565,11 @@ class Granting:
 
     def _grant(self, situation: Situation, action: Action, decision: Decision) -> None:
         self.totals = self.totals.granting(extra_usd(action, situation, self.deciding.now))
+        account_id = situation.snapshot.account.id
         if action.raises_spend:
-            account_id = situation.snapshot.account.id
             self.increases.setdefault(account_id, []).append(action)
+        if decision.executes:
+            self.unasked.setdefault(account_id, []).append(action)
         crossed = any(
             v.rule == BLAST_RADIUS.id and v.effect is Effect.DEMOTES for v in decision.verdicts
         )

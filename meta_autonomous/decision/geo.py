@@ -6,7 +6,7 @@ spend was, or equally over its targeting where nothing was delivered.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
@@ -133,6 +133,28 @@ def geography_of(snapshot: AccountSnapshot, now: datetime) -> Geography:
             amounts[country] = amounts.get(country, _NOTHING) + budget.minor * share
         unknown += budget.minor * shares.unknown
     return Geography(amounts=amounts, unknown=unknown, shares=holders)
+
+
+def geography_after(
+    snapshot: AccountSnapshot, actions: Iterable[Action], now: datetime
+) -> Geography:
+    """The account's geography once these actions are done, pauses and resumes too."""
+    done = list(actions)
+    statuses = {
+        action.entity.id: action.new_status for action in done if action.new_status is not None
+    }
+    changed = replace(
+        snapshot,
+        campaigns={
+            key: replace(campaign, status=statuses.get(key, campaign.status))
+            for key, campaign in snapshot.campaigns.items()
+        },
+        adsets={
+            key: replace(adset, status=statuses.get(key, adset.status))
+            for key, adset in snapshot.adsets.items()
+        },
+    )
+    return geography_of(changed, now).granting(done)
 
 
 def _budgets(snapshot: AccountSnapshot, now: datetime) -> Iterable[tuple[Entity, Money]]:

@@ -10,11 +10,20 @@ from meta_autonomous.decision.geo import (
     MOST_UNKNOWN,
     SUM_TOLERANCE,
     Distribution,
+    Geography,
     excesses,
     geography_of,
 )
 from meta_autonomous.decision.limits import Limits
-from meta_autonomous.decision.rules import blocks, number, passes, percent, tidy, warns
+from meta_autonomous.decision.rules import (
+    blocks,
+    number,
+    passes,
+    percent,
+    strictest,
+    tidy,
+    warns,
+)
 from meta_autonomous.domain.action import Action
 from meta_autonomous.domain.verdict import Flip, Verdict
 
@@ -22,9 +31,17 @@ _MOST_SHOWN: Final = 5
 
 
 def geo_distribution(action: Action, case: Case) -> Verdict:
-    """A change of budgets may not push the account further out of its countries' limits."""
+    """A change of budgets may not push the account further out of its countries' limits: neither
+    as it would be with every raise that was granted, nor as it will be with all that is done
+    unasked, pauses and cuts too."""
     present = case.situation.geography or geography_of(case.snapshot, case.now)
-    before = present.granting(case.granted_geo)
+    befores = [present.granting(case.granted_geo)]
+    if case.geography_ahead is not None:
+        befores.append(case.geography_ahead)
+    return strictest(_pushed(before, action, case) for before in befores)
+
+
+def _pushed(before: Geography, action: Action, case: Case) -> Verdict:
     after = before.shifted(action.legs)
     if after.unknown_share > MOST_UNKNOWN:
         return blocks(

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import judge_action
+from meta_autonomous.decision.geo import Geography, geography_after
 from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (
@@ -136,11 +137,18 @@ class _Granted:
 
     totals: Totals
     increases: tuple[Action, ...] = ()
+    done: tuple[Action, ...] = ()  # cuts and pauses too
 
     def add(self, action: Action, extra: Mapping[str, Decimal]) -> None:
         self.totals = self.totals.granting(extra)
+        self.done = (*self.done, action)
         if action.raises_spend:
             self.increases = (*self.increases, action)
+
+    def geography_ahead(self, situation: Situation, now: datetime) -> Geography | None:
+        if all(action.raises_spend for action in self.done):
+            return None
+        return geography_after(situation.snapshot, self.done, now)
 
 
 async def _approve_one(
@@ -173,7 +181,9 @@ async def _approve_one(
             return _refused(record, "suggested", smaller)
         action = smaller
     case = case_of(world, situation, granted.totals, action, route=Route.PERSON, now=now)
-    judged = judge_action(action, replace(case, granted_geo=granted.increases))
+    ahead = granted.geography_ahead(situation, now)
+    case = replace(case, granted_geo=granted.increases, geography_ahead=ahead)
+    judged = judge_action(action, case)
     if judged.outcome_if_stopped is not None or judged.clamped:
         return _refused(record, "suggested", why_refused(judged))
     approved = world.store.move(

@@ -724,6 +724,47 @@ def test_what_was_granted_before_counts_for_the_countries():
     assert [d.outcome for d in plan.decisions] == [Outcome.QUEUED, Outcome.POLICY_BLOCKED]
 
 
+@pytest.mark.parametrize(
+    ("is_auto", "outcomes"),
+    [
+        (True, [Outcome.EXECUTED, Outcome.POLICY_BLOCKED, Outcome.POLICY_BLOCKED]),
+        (False, [Outcome.QUEUED, Outcome.QUEUED, Outcome.QUEUED]),
+    ],
+)
+def test_what_this_tick_pauses_by_itself_counts_for_the_countries(is_auto, outcomes):
+    """Without France both others have half of the budget, and neither may have more."""
+    entities = [
+        entity
+        for number, country in enumerate(("FR", "DE", "IT"), 1)
+        for entity in (
+            a_campaign(f"c{number}"),
+            an_adset(f"s{number}", campaign=f"c{number}", countries=(country,)),
+            an_ad(f"a{number}", campaign=f"c{number}", adset=f"s{number}"),
+        )
+    ]
+    found = [surely_bad("c1"), surely_bad("s1"), surely_bad("a1")]
+    found += [surely_good("c2"), surely_good("c3")]
+    limits = Limits(max_single_country_pct=Decimal("0.5"))
+    plan = decided(a_shop(*entities, found=found), limits=limits, is_auto=is_auto)
+    assert [d.outcome for d in plan.decisions] == outcomes
+
+
+def test_what_this_tick_cuts_by_itself_counts_for_the_countries():
+    """In Spain a tenth less, and then in France a tenth more is too much."""
+    entities = [
+        *(a_campaign(), an_adset(countries=("ES",)), an_ad()),
+        a_campaign("c2"),
+        an_adset("s2", campaign="c2", countries=("FR",)),
+        an_ad("a2", campaign="c2", adset="s2"),
+    ]
+    found = [surely_bad("c1", "1.1"), surely_good("c2")]
+    limits = Limits(min_spain_percentage=Decimal("0.47"))
+    plan = decided(a_shop(*entities, found=found), limits=limits, is_auto=True)
+    assert [d.outcome for d in plan.decisions] == [Outcome.EXECUTED, Outcome.POLICY_BLOCKED]
+    plan = decided(a_shop(*entities, found=found[1:]), limits=limits, is_auto=True)
+    assert [d.outcome for d in plan.decisions] == [Outcome.EXECUTED]
+
+
 def test_the_sum_goes_over_all_accounts_of_a_tick():
     here = growing()
     entities = [

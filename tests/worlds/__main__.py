@@ -15,7 +15,8 @@ from random import Random
 
 from tests.worlds.drawing import draw_world
 from tests.worlds.invariants import EVERY_INVARIANT
-from tests.worlds.play import Story, play
+from tests.worlds.play import play
+from tests.worlds.story import Story
 
 _AT_ONCE = 10
 

@@ -1,19 +1,12 @@
 """Plays a world through the real deeds, over a real socket and a real database file."""
 
 import asyncio
-import atexit
-import sqlite3
-import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager, closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from meta_autonomous.adapters.database import Database
 from meta_autonomous.adapters.meta_api import MetaApi
@@ -28,48 +21,18 @@ from meta_autonomous.operations.suggestions import approve, reject
 from meta_autonomous.operations.undo import undo, undoable
 from meta_autonomous.ports import ActionRecord, Actor, Busy, System, TestedPolicy
 from tests.worlds import description as d
-from tests.worlds.graph import TOKEN, Graph, Mishap, serving
-from tests.worlds.invariants import TICK_INVARIANTS, WRITE_INVARIANTS, Found, Report
-from tests.worlds.shop import PERSON, Account, Shop, Thing, live_through_the_past
+from tests.worlds.graph import TOKEN, Graph, Mishap
+from tests.worlds.ground import ground
+from tests.worlds.invariants import TICK_INVARIANTS, WRITE_INVARIANTS
+from tests.worlds.invariants.found import Report
+from tests.worlds.opening import open_shop
+from tests.worlds.shop import PERSON, Account, Shop, Thing
+from tests.worlds.story import Story
+from tests.worlds.wire import serving
 from tests.worlds.witness import INTERVAL_SECONDS, SETTLE_SECONDS, Deed, Witness
 
 ANA: Final = Actor(name="ana", is_admin=True, is_manager=True)
 SERVICE: Final = Actor(name="autonomous_worker", is_service=True)
-_MINIMUM: Final = {"USD": 100, "EUR": 100, "JPY": 100}
-_ORDER: Final = {"USD": 2_000, "EUR": 2_000, "JPY": 3_000}
-
-
-@dataclass(slots=True)
-class Story:
-    """What came of one world."""
-
-    violations: list[str] = field(default_factory=list)
-    broken: set[str] = field(default_factory=set)  # names of invariants
-    judged: Counter[str] = field(default_factory=Counter)
-    near: Counter[str] = field(default_factory=Counter)
-    writes: Counter[str] = field(default_factory=Counter)
-    outcomes: Counter[str] = field(default_factory=Counter)
-    log: list[str] = field(default_factory=list)
-
-    def note(self, name: str, found: Iterable[Found], what: object) -> None:
-        for one in found:
-            self.judged[name] += 1
-            self.near[name] += one.is_near
-            if not one.holds:
-                self.broken.add(name)
-                self.violations.append(f"{name}: {what}: {one.told}")
-                self.log.append(f"  !! {name}: {one.told}")
-
-    def add(self, other: "Story") -> None:
-        self.violations += other.violations
-        self.broken |= other.broken
-        for mine, theirs in (
-            (self.judged, other.judged),
-            (self.near, other.near),
-            (self.writes, other.writes),
-            (self.outcomes, other.outcomes),
-        ):
-            mine.update(theirs)
 
 
 def play(world: d.World) -> Story:
@@ -89,44 +52,9 @@ def _without_waiting() -> Iterator[None]:
         execute.READ_BACK_PAUSES = pauses  # type: ignore[misc]
 
 
-class _Ground:
-    """The one database file of this process, emptied for each world: opening an engine takes
-    longer than many a world."""
-
-    def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="worlds-", dir=_fast_folder())
-        self.file = Path(self.folder.name) / "meta.sqlite3"
-        self.database = Database(f"sqlite:///{self.file}", platform="sandbox")
-        self.database.create_or_check()
-        self.empty = sqlite3.connect(":memory:")
-        with closing(sqlite3.connect(self.file)) as made:
-            made.backup(self.empty)
-        atexit.register(self.close)
-
-    def close(self) -> None:
-        self.database.close()
-        self.empty.close()
-        self.folder.cleanup()
-
-    def clear(self) -> None:
-        with closing(sqlite3.connect(self.file)) as last:
-            self.empty.backup(last)
-        self.database.check()
-
-
-@cache
-def _ground() -> _Ground:
-    return _Ground()
-
-
-def _fast_folder() -> str | None:
-    """Memory, where there is a file system in it: a world's database need not survive."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
 async def _play(world: d.World) -> Story:
-    ground = _ground()
-    ground.clear()
+    held = ground()
+    held.clear()
     shop = open_shop(world)
     graph = Graph(shop)
     story = Story()
@@ -136,7 +64,7 @@ async def _play(world: d.World) -> Story:
         rates=dict(world.rates),
         begins=shop.now,
         deed=Deed(number=0, kind="none", mode=world.mode, is_on=True),
-        file=ground.file,
+        file=held.file,
     )
     async with serving(graph) as url:
         player = Player(
@@ -144,7 +72,7 @@ async def _play(world: d.World) -> Story:
             shop=shop,
             graph=graph,
             graph_url=url,
-            database=ground.database,
+            database=held.database,
             witness=witness,
             story=story,
             mode=world.mode,
@@ -158,81 +86,6 @@ async def _play(world: d.World) -> Story:
             witness.close()
     story.writes.update(witness.seen)
     return story
-
-
-# --- the shop that a plan describes -------------------------------------------------------------
-
-
-def open_shop(world: d.World) -> Shop:
-    shop = Shop(now=int(world.start.timestamp()))
-    for place, plan in enumerate(world.accounts):
-        account = Account(
-            id=str(1_000 + place),
-            currency=plan.currency,
-            zone=ZoneInfo(plan.zone),
-            minimum=_MINIMUM[plan.currency],
-            order_value=_ORDER[plan.currency],
-        )
-        shop.accounts.append(account)
-        for campaign in plan.campaigns:
-            account.campaigns.append(_campaign(shop, account, campaign))
-    live_through_the_past(shop)
-    for account, plan in zip(shop.accounts, world.accounts, strict=True):
-        account.tracks = plan.tracks
-    return shop
-
-
-def _campaign(shop: Shop, account: Account, plan: d.CampaignPlan) -> Thing:
-    created = shop.now - plan.age_hours * d.HOUR
-    is_lifetime = plan.days_left is not None
-    campaign = Thing(
-        id=shop.new_id(),
-        level="campaign",
-        name=plan.name,
-        account=account,
-        parent=None,
-        created=created,
-        status=plan.status,
-        kind=None if plan.budget is None else "lifetime" if is_lifetime else "daily",
-        budget=plan.budget,
-        ends=None if plan.days_left is None else shop.now + round(plan.days_left * d.DAY),
-        pace=plan.pace,
-    )
-    for number, part in enumerate(plan.adsets):
-        adset = Thing(
-            id=shop.new_id(),
-            level="adset",
-            name=f"{plan.name} / {number}",
-            account=account,
-            parent=campaign,
-            created=shop.now - part.age_hours * d.HOUR,
-            status=part.status,
-            kind=None if part.budget is None else "daily",
-            budget=part.budget,
-            ends=campaign.ends,
-            countries=part.countries,
-            learning=part.learning,
-            pace=plan.pace,
-        )
-        campaign.children.append(adset)
-        adset.children += [_ad(shop, adset, one) for one in part.ads]
-    return campaign
-
-
-def _ad(shop: Shop, adset: Thing, plan: d.AdPlan) -> Thing:
-    ad_id = shop.new_id()
-    return Thing(
-        id=ad_id,
-        level="ad",
-        name=f"{adset.name} / ad {ad_id[-3:]}",
-        account=adset.account,
-        parent=adset,
-        created=adset.created,
-        creative=shop.new_id(),
-        review=plan.review,
-        roas=plan.roas,
-        weight=plan.weight,
-    )
 
 
 # --- the deeds ----------------------------------------------------------------------------------

@@ -14,7 +14,8 @@ from tests.worlds.__main__ import main
 from tests.worlds.description import World
 from tests.worlds.drawing import draw_world
 from tests.worlds.invariants import EVERY_INVARIANT
-from tests.worlds.play import Story, play
+from tests.worlds.play import play
+from tests.worlds.story import Story
 
 worlds = st.randoms(note_method_calls=False, use_true_random=False).map(draw_world)
 
