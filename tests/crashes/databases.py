@@ -131,8 +131,9 @@ class Server:
             time.sleep(0.01)
 
     def start_again(self) -> None:
-        # Who was killed could not put away its pid file, and may still be somebody's zombie.
-        (self.folder / "postmaster.pid").unlink(missing_ok=True)
+        # Who was killed could not put away its lock files, and may still be somebody's zombie.
+        for left in (self.folder / "postmaster.pid", Path(f"{self.socket}.lock"), self.socket):
+            left.unlink(missing_ok=True)
         self._server.ensure_postgres_running()
 
     def close(self) -> None:

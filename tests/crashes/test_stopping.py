@@ -9,7 +9,7 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import Fault, faults
 from tests.crashes.shop import Shop, wait_until
-from tests.crashes.trial import judged
+from tests.crashes.trial import go_on, judged
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +88,27 @@ def test_a_tick_that_waits_for_a_server_that_hangs_ends_all_the_same(how, on_pos
         assert (ran.code, ran.json["accounts"][0]["state"]) == (75, "stopped")
         assert shop.posts() == []
         assert judged(shop) == []
+
+
+def test_a_write_that_gets_no_answer_is_waited_for_only_so_long(on_sqlite):
+    """Its time and that of the looks after it are limited; what is not known then is in doubt."""
+    short = {"settings": ["meta_autonomous.operations.execute:LOOKS_END_AFTER=1"]}
+    with on_sqlite.shop("offered", META_AUTO_INTERVAL_SECONDS="60") as shop:
+        sent = []
+        shop.sandbox.inject(
+            Fault(before=lambda: sent.append(time.monotonic()), hang=60), match=r"^POST "
+        )
+        shop.sandbox.inject(faults.hang(60), match=lambda _: bool(sent), times=99)
+        tick = shop.start("tick", "--json", point=short)
+        wait_until(lambda: sent)
+        tick.kill(signal.SIGTERM)
+        ran = tick.wait()
+
+        assert time.monotonic() - sent[0] < SECONDS
+        assert ran.code == 4, ran
+        assert [one["outcome"] for one in ran.json["actions"]].count("in_doubt") == 1
+        assert len(shop.posts()) == 1
+        shop.sandbox.clear_faults()
+        problems: list[str] = []
+        go_on(shop, problems)
+        assert problems + judged(shop) == []

@@ -160,7 +160,7 @@ def trial(stages: Stages, point: Point, *, cold: bool = False) -> Result:
         problems: list[str] = []
         if point.again:
             problems += _begun_again(shop, command)
-        ticks = _go_on(shop, problems)
+        ticks = go_on(shop, problems)
         if point.newer_schema:
             problems += _upgraded(shop, point)
         problems += judged(shop, before)
@@ -176,7 +176,7 @@ def _begun_again(shop: Shop, command: tuple[str, ...]) -> list[str]:
     return [] if ran.code in (0, 3) else [f"wrong: run again it ends with {ran}"]
 
 
-def _go_on(shop: Shop, problems: list[str]) -> int:
+def go_on(shop: Shop, problems: list[str]) -> int:
     """Ticks as the timer would run them, until one has nothing left to do."""
     for number in range(1, MOST_TICKS + 1):
         shop.passes(5)

@@ -42,6 +42,7 @@ class FakeStore:
         self.step = step
         self.is_started = True
         self.breaks_at: set[str] = set()  # methods that find the disk full
+        self.on_record_usd = Decimal(0)  # the projected day by the latest reads
         self.records: dict[int, ActionRecord] = {}
         self.attempts: dict[int, Attempt] = {}
         self.details: dict[int, list[str]] = {}
@@ -205,7 +206,9 @@ class FakeStore:
             for one in mine
         ):
             raise RefusedByGuard(f"action {action_id} was sent already")
-        over = money.why_over(elsewhere_usd=self._reserved(action_id), on_record_usd=Decimal(0))
+        over = money.why_over(
+            elsewhere_usd=self._reserved(action_id), on_record_usd=self.on_record_usd
+        )
         if over is not None:
             raise RefusedByGuard(over)
         self.records[action_id] = replace(record, status=ActionStatus.EXECUTING)
@@ -292,9 +295,20 @@ class FakeStore:
     def _reserved(self, besides: int) -> Decimal:
         return sum(
             (
-                record.amount_usd or Decimal(0)
+                max(record.amount_usd or Decimal(0), Decimal(0))
                 for record in self.records.values()
-                if record.id != besides and record.status in _UNFINISHED
+                if record.id != besides
+                and (record.status in _UNFINISHED or self._is_unseen(record))
             ),
             Decimal(0),
+        )
+
+    def _is_unseen(self, record: ActionRecord) -> bool:
+        """Executed since its account was last read."""
+        read_at = self.account(record.account_id).last_read_at
+        return (
+            record.status is ActionStatus.EXECUTED
+            and record.executed_at is not None
+            and read_at is not None
+            and record.executed_at >= read_at
         )

@@ -9,21 +9,24 @@ really did:
     I2  an intent is sent once, and an entity with an open intent gets no other write
     I3  an entity is changed by us at most once per cooldown (with the account's lock)
     I4  what is replaced is what was read, or was changed in the last half minute
+    I5  what we raise comes to no more than the cap, whatever is in doubt meanwhile
+    I6  nothing is begun while the system is stopped, or for an action that has expired
     I7  every attempt's final word is true, and every action's follows from it
     I8  nothing stays open
 """
 
-import sys
 import types
 from collections import Counter
 from collections.abc import Awaitable, Coroutine, Generator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 from random import Random
 from typing import Any
 
-from meta_autonomous.domain.action import Action, ActionStatus
+from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
+from meta_autonomous.domain.action import Action, ActionStatus, ActionType
 from meta_autonomous.domain.entities import Activity, Entity, Level, Status
 from meta_autonomous.domain.intent import (
     Attempt,
@@ -38,6 +41,7 @@ from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     WORKER,
+    AccountRecord,
     Answer,
     AnswerKind,
     BadAnswer,
@@ -53,6 +57,8 @@ COOLDOWN = timedelta(hours=1)
 LONGEST_DELAY = 250.0  # seconds until a request takes effect
 LONGEST_LAG = 120.0  # seconds until it shows in the log
 TURNS = 60
+#: What all raises of one schedule may come to; each is 1 or 2 USD.
+CAP_USD = Decimal(4)
 ENTITIES = ("11", "12", "13")
 
 
@@ -74,6 +80,7 @@ class SimulatedMeta(FakePlatform):
         self.rng = rng
         self.store = store
         self.is_healed = False
+        self.stopped_at: datetime | None = None
         self.sent_for: Counter[int] = Counter()
         self.applied: dict[int, datetime] = {}  # attempt id -> when it took effect
         self.touched: dict[str, list[datetime]] = {}
@@ -143,12 +150,22 @@ class SimulatedMeta(FakePlatform):
             raise Violation(f"I1 {change} was sent under {known}")
         attempt = known[0]
         self._check_base(change)
+        self._check_leave(attempt)
         if self.clock - attempt.intended_at > timedelta(seconds=30):
             raise Violation(f"I1 sent {self.clock - attempt.intended_at} after its intent")
         self.sent_for[attempt.id] += 1
         if self.sent_for[attempt.id] > 1 or attempt.state is not AttemptState.DISPATCHING:
             raise Violation(f"I2 intent {attempt.id} was sent again")
         return attempt
+
+    def _check_leave(self, attempt: Attempt) -> None:
+        """Whether it was begun with leave; a stop in its last moments may come too late."""
+        stopped_at = self.stopped_at
+        if stopped_at is not None and attempt.intended_at > stopped_at:
+            raise Violation(f"I6 {attempt} was begun although stopped at {stopped_at}")
+        expires_at = self.store.action(attempt.action_id).expires_at
+        if expires_at is not None and attempt.intended_at >= expires_at:
+            raise Violation(f"I6 {attempt} was begun although it expired at {expires_at}")
 
     def _check_base(self, change: Change) -> None:
         """Nobody can exclude an edit in the last moment; an older one must have been seen."""
@@ -169,6 +186,19 @@ class SimulatedMeta(FakePlatform):
                 self._apply(change, OUR_APP, at=due)
                 self.applied[attempt_id] = due
                 self.touched.setdefault(change.entity_id, []).append(due)
+
+
+def _raise_usd(action: Action) -> Decimal:
+    """USD per day that a scale-up adds."""
+    if action.type is not ActionType.SCALE_UP:
+        return Decimal(0)
+    (leg,) = action.legs
+    return (leg.proposed - leg.current).major
+
+
+def _raised(change: Change) -> int:
+    """Cents."""
+    return int(change.new) - int(change.old)
 
 
 Process = Coroutine[Any, Any, None]
@@ -212,7 +242,9 @@ class Simulation:
             self._person_edits()
         elif event < 0.13:
             self.local_offset = timedelta(hours=self.rng.choice([-25, 0, 0, 25]))
-        elif event < 0.16 and self.processes:
+        elif event < 0.14:
+            self._switch(is_started=not self.store.is_started)
+        elif event < 0.17 and self.processes:
             self._kill(self.rng.choice(self.processes))
         elif not self.processes or (not self.locked and len(self.processes) < 2 and event < 0.25):
             self.meta.passes(seconds=self.rng.choice([0, 300, 1800]))
@@ -247,6 +279,10 @@ class Simulation:
         self.processes.remove(process)
         process.close()
 
+    def _switch(self, *, is_started: bool) -> None:
+        self.store.is_started = is_started
+        self.meta.stopped_at = None if is_started else self.meta.clock
+
     def _person_edits(self) -> None:
         """To amounts that we never send, so that the truth stays tellable."""
         entity_id = self.rng.choice(ENTITIES)
@@ -272,16 +308,53 @@ class Simulation:
         settled = await reconcile(self.world, ACCOUNT)
         if settled.writes_blocked or not decides:
             return
+        self._read_the_account()
         for action in self._wishes():
-            action_id = self.store.add(action, at=self.meta.clock, tick_id=str(self.meta.clock))
+            action_id = self.store.add(
+                action,
+                at=self.meta.clock,
+                tick_id=str(self.meta.clock),
+                amount_usd=_raise_usd(action),
+                expires_at=self._expiry(),
+            )
             await execute(
                 self.world,
                 action_id,
                 action,
                 who=WORKER,
+                money=self._money(action),
                 sleep=self._sleep,
                 within=self._within,
             )
+
+    def _read_the_account(self) -> None:
+        """What a read leaves for the commits to come: all that was raised and is seen by now."""
+        raised = (
+            record.amount_usd or Decimal(0)
+            for record in self.store.records.values()
+            if record.status is ActionStatus.EXECUTED
+        )
+        self.store.on_record_usd = sum(raised, Decimal(0))
+        self.store.accounts[ACCOUNT] = AccountRecord(
+            account_id=ACCOUNT, last_read_at=self.meta.clock + timedelta(microseconds=1)
+        )
+
+    def _money(self, action: Action) -> MoneyAtCommit:
+        raised = _raise_usd(action)
+        if not raised:
+            return NO_MONEY
+        return MoneyAtCommit(
+            extra_usd=raised,
+            rise_usd=raised,
+            projected_usd=self.store.on_record_usd,
+            cap_usd=CAP_USD,
+        )
+
+    def _expiry(self) -> datetime | None:
+        """Some may be executed for a short while only."""
+        if self.rng.random() < 0.8:
+            return None
+        return self.meta.clock + timedelta(seconds=self.rng.choice([1, 5, 20]))
 
     def _wishes(self) -> list[Action]:
         ready = [
@@ -330,6 +403,7 @@ class Simulation:
 
     def _heal(self) -> None:
         self.meta.is_healed = True
+        self._switch(is_started=True)
         self.local_offset = timedelta(0)
         for process in list(self.processes):
             self._kill(process)
@@ -364,6 +438,7 @@ class Simulation:
             raise Violation(f"I8 still open: {self.store.open_attempts()}")
         self._check_attempts()
         self._check_actions()
+        self._check_cap()
         if self.locked:
             self._check_cooldown()
 
@@ -414,6 +489,19 @@ class Simulation:
             if not is_true:
                 raise Violation(f"I7 action {record.id} is {record.status}, {applied} applied")
 
+    def _check_cap(self) -> None:
+        """By what took effect at Meta; a reallocation raises nothing in all."""
+        raised = sum(
+            _raised(self.store.attempts[attempt_id].change)
+            for attempt_id in self.meta.applied
+            if self._type_of(attempt_id) is ActionType.SCALE_UP
+        )
+        if raised > CAP_USD * 100:
+            raise Violation(f"I5 {raised} cents were raised under a cap of {CAP_USD} USD")
+
+    def _type_of(self, attempt_id: int) -> ActionType:
+        return self.store.action(self.store.attempts[attempt_id].action_id).type
+
     def _check_cooldown(self) -> None:
         """An effect may come late by as much as Meta delays it; that is not ours to control."""
         slack = timedelta(seconds=LONGEST_DELAY + 60)
@@ -421,22 +509,3 @@ class Simulation:
             for earlier, later in pairwise(sorted(times)):
                 if later - earlier < COOLDOWN - slack:
                     raise Violation(f"I3 {entity_id} changed at {earlier} and {later}")
-
-
-def main(schedules: int) -> None:
-    """``python -m tests.simulation.simulator 100000``"""
-    for locked in (False, True):
-        sent = applied = 0
-        for seed in range(schedules):
-            simulation = Simulation(seed, locked=locked)
-            try:
-                simulation.run()
-            except Violation as violation:
-                sys.exit(f"seed {seed}, locked {locked}: {violation}")
-            sent += sum(simulation.meta.sent_for.values())
-            applied += len(simulation.meta.applied)
-        print(f"locked {locked}: {schedules} schedules, {sent} sent, {applied} took effect")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -300,9 +300,16 @@ def expected_errors(where: object) -> Iterator[None]:
         raise unavailable(error, where) from error
 
 
+def _is_read_only(path: Path) -> bool:
+    """SQLite's log can't be made beside a file that is there: it says no more than that."""
+    return path.exists() and not os.access(path.parent, os.W_OK)
+
+
 def unavailable(error: BaseException, where: object) -> StoreUnavailable:
     origin: Any = error.orig if isinstance(error, DBAPIError) else error
     said = " ".join(str(origin).split())
+    if "unable to open database file" in said and _is_read_only(Path(str(where))):
+        said = "attempt to write a readonly database"
     for word, meaning, remedy in _SAYINGS:
         if word in said.lower():
             return StoreUnavailable(f"{meaning}: {where}", remedy=remedy)
