@@ -33,7 +33,7 @@ from meta_autonomous.cli.session import AsJson
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
     *("mode", "start", "stop", "policies", "alerts", "ledger"),
-    *("init", "db", "estimate", "demo", "sandbox"),
+    *("init", "db", "units", "estimate", "demo", "sandbox"),
 )
 
 
@@ -112,6 +112,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
 app.command(name="init")(setup.init)
 app.add_typer(setup.db_app, name="db")
+app.command(name="units")(setup.units)
 app.command(name="demo")(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
 
