@@ -1,11 +1,10 @@
-"""How a systemd timer says an interval, and which interval a timer that runs says.
+"""The systemd units for an interval.
 
 `META_AUTO_INTERVAL_SECONDS` is the measure of deadlines and alerts, the timer is what really
-happens: the units are written from the one, and `interval_of` reads the other back to compare.
+happens: the units are made from the setting, so that the two can't differ.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
@@ -14,8 +13,6 @@ DEFAULT_INTERVAL: Final = 1800
 _MINUTE: Final = 60
 _HOUR: Final = 3600
 _DAY: Final = 86_400
-#: Where the configuration of an instance lies, by the units.
-CONFIG_OF_INSTANCE: Final = "/etc/meta-auto/{}/config.toml"
 _INSTANCE: Final = re.compile(r"[a-z][a-z0-9-]{0,30}", re.ASCII)
 _TICK_TIMER: Final = "meta-auto@.timer"
 _TICK_SERVICE: Final = "meta-auto@.service"
@@ -105,89 +102,3 @@ def _calendar(interval_seconds: int) -> str | None:
     if not beyond_minutes and minutes and _HOUR % interval_seconds == 0:
         return f"*-*-* *:00/{minutes}:00 UTC"
     return None
-
-
-# --- reading a timer back -----------------------------------------------------------------------
-
-#: What to ask: ``systemctl show --property=TimersCalendar,TimersMonotonic meta-auto@NAME.timer``
-PROPERTIES: Final = ("TimersCalendar", "TimersMonotonic")
-_CALENDAR: Final = re.compile(r"^TimersCalendar=\{ OnCalendar=(.*?) ; ", re.MULTILINE)
-_REPEAT: Final = re.compile(
-    r"^TimersMonotonic=\{ OnUnit(?:Active|Inactive)USec=(.*?) ; ", re.MULTILINE
-)
-_EVERY_DAY: Final = re.compile(
-    r"(?:\*-\*-\* )?(?P<hours>[^\s:]+):(?P<minutes>[^\s:]+)(?::(?P<seconds>[^\s:]+))?(?: \S+)?"
-)
-_UNITS_OF_TIME: Final = {
-    "w": 7 * _DAY, "d": _DAY, "h": _HOUR, "min": _MINUTE, "s": 1,
-}  # fmt: skip
-_SPAN: Final = re.compile(r"(\d+)\s*(w|d|h|min|s)", re.ASCII)
-
-
-def interval_of(shown: str) -> int | None:
-    """The longest time between two runs of a timer, in seconds, from what `systemctl show` says
-    of its PROPERTIES; None when that is no daily rhythm that can be told.
-
-    A line may look like ``TimersCalendar={ OnCalendar=*-*-* *:00/30:00 UTC ; next_elapse=… }`` or
-    ``TimersMonotonic={ OnUnitActiveUSec=25min ; next_elapse=… }``.
-    """
-    repeats = [_seconds(span) for span in _REPEAT.findall(shown)]
-    calendars: list[str] = _CALENDAR.findall(shown)
-    times = _times_of_day(calendars) if calendars else ()
-    known = [each for each in (*repeats, _longest_gap(times or ())) if each]
-    if not known or None in repeats or times is None:
-        return None
-    return min(known)
-
-
-def _seconds(span: str) -> int | None:
-    """``1h 30min`` -> 5400; None for parts of a second, which no interval of ours has."""
-    found: list[tuple[str, str]] = _SPAN.findall(span)
-    if not found or _SPAN.sub("", span).strip():
-        return None
-    return sum(int(number) * _UNITS_OF_TIME[unit] for number, unit in found)
-
-
-def _times_of_day(calendars: Iterable[str]) -> Sequence[int] | None:
-    """The seconds of the day at which any of these fires; None if one isn't for every day."""
-    times: set[int] = set()
-    for calendar in calendars:
-        parts = _EVERY_DAY.fullmatch(calendar)
-        if parts is None:
-            return None
-        try:
-            hours = _numbers(parts["hours"], 24)
-            minutes = _numbers(parts["minutes"], 60)
-            seconds = _numbers(parts["seconds"] or "0", 60)
-        except ValueError:
-            return None
-        times |= {
-            hour * _HOUR + minute * _MINUTE + second
-            for hour in hours
-            for minute in minutes
-            for second in seconds
-        }
-    return sorted(times)
-
-
-def _numbers(component: str, end: int) -> Sequence[int]:
-    """``*``, ``05``, ``00/15``, ``08..20``, ``08..20/2`` and lists of these with commas."""
-    return sorted({number for part in component.split(",") for number in _range(part, end)})
-
-
-def _range(part: str, end: int) -> Iterator[int]:
-    first, _, step = part.partition("/")
-    low, _, high = first.partition("..")
-    if low == "*":
-        low, high = "0", str(end - 1)
-    elif step and not high:
-        high = str(end - 1)
-    yield from range(int(low), int(high or low) + 1, int(step or 1))
-
-
-def _longest_gap(times: Sequence[int]) -> int:
-    """Over the end of the day, too; 0 without any."""
-    if not times:
-        return 0
-    following = (*times[1:], times[0] + _DAY)
-    return max(later - earlier for earlier, later in zip(times, following, strict=True))

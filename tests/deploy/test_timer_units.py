@@ -1,4 +1,4 @@
-"""The timer fires as often as META_AUTO_INTERVAL_SECONDS says, and can be read back."""
+"""The timer fires as often as META_AUTO_INTERVAL_SECONDS says."""
 
 import re
 from datetime import datetime, timedelta
@@ -7,7 +7,6 @@ import pytest
 
 from meta_autonomous.operations.timer_units import (
     DEFAULT_INTERVAL,
-    interval_of,
     is_instance,
     timer_for,
     unit_files,
@@ -47,59 +46,6 @@ def test_what_divides_no_hour_and_no_day_repeats_from_the_last_start(interval):
     assert f"OnUnitActiveSec={interval}" in timer
     assert "OnActiveSec=5" in timer, "or it would never begin"
     assert not any(line.startswith("RandomizedDelay") for line in timer), "it would add up"
-
-
-def shown(timer: str) -> str:
-    """As `systemctl show` tells such a timer."""
-    told = []
-    for line in timer.splitlines():
-        key, _, value = line.partition("=")
-        if key == "OnCalendar":
-            told.append(f"TimersCalendar={{ OnCalendar={value} ; next_elapse=Sun 2026-11-22 }}")
-        elif key == "OnUnitActiveSec":
-            minutes, seconds = divmod(int(value), 60)
-            hours, minutes = divmod(minutes, 60)
-            parts = ((hours, "h"), (minutes, "min"), (seconds, "s"))
-            span = " ".join(f"{number}{unit}" for number, unit in parts if number)
-            told.append(f"TimersMonotonic={{ OnUnitActiveUSec={span} ; next_elapse=3h 1s }}")
-        elif key == "OnActiveSec":
-            told.append("TimersMonotonic={ OnActiveUSec=5s ; next_elapse=0 }")
-    return "\n".join(told)
-
-
-@pytest.mark.parametrize("interval", BY_CALENDAR + BY_REPEATING)
-def test_an_interval_survives_being_written_and_read_back(interval):
-    assert interval_of(shown(timer_for(interval))) == interval
-
-
-@pytest.mark.parametrize(
-    ("calendars", "seconds"),
-    [
-        (["*-*-* *:00/15:00"], 900),
-        (["*-*-* *:00,20,40:00"], 1200),
-        (["*-*-* 08..20:00/30:00"], 12 * 3600 - 30 * 60),  # the night counts
-        (["*-*-* 06:00:00 Europe/Madrid"], 86_400),
-        (["*-*-* *:00:00", "*-*-* *:30:00"], 1800),
-        (["*-*-* 00..22/2:00:00", "*-*-* 01..23/2:30:00"], 5400),
-        (["Mon..Fri *-*-* *:00:00"], None),
-        (["*-*-01 00:00:00"], None),
-        (["*-*-* *:00/0.5:00"], None),
-    ],
-)  # fmt: skip
-def test_a_calendar_that_somebody_wrote_by_hand_is_understood_or_is_none(calendars, seconds):
-    told = "\n".join(
-        f"TimersCalendar={{ OnCalendar={each} ; next_elapse=n/a }}" for each in calendars
-    )
-    assert interval_of(told) == seconds
-
-
-@pytest.mark.parametrize("told", ["", "TimersCalendar=\nTimersMonotonic=", "no such unit"])
-def test_no_timer_has_no_interval(told):
-    assert interval_of(told) is None
-
-
-def test_parts_of_a_second_are_none_of_ours():
-    assert interval_of("TimersMonotonic={ OnUnitActiveUSec=1s 500ms ; next_elapse=0 }") is None
 
 
 @pytest.mark.parametrize(("name", "is_one"), [
