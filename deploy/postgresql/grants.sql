@@ -1,4 +1,4 @@
--- Who may do what in the database. Run it as the owner of the database, after the first
+-- Who may do what in the database. Run it as a superuser in that database, after the first
 -- `meta-auto db upgrade` and after every later one; it may be run again at any time.
 --
 --   meta_auto_owner    owns the tables: `db upgrade` and `db prune`, and nothing else, run as it

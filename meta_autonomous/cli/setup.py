@@ -1,4 +1,4 @@
-"""`init`, `db` and `units`: getting started, keeping the database in step, running from a timer."""
+"""`init`, `db` and `units`: getting started, the database in step, a timer that fits."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -147,7 +147,9 @@ def units(
     ] = None,
     folder: Annotated[
         Path | None,
-        typer.Option("--write", metavar="DIR", help="Write them there, such as /etc/systemd/system."),
+        typer.Option(
+            "--write", metavar="DIR", help="Write them there, such as /etc/systemd/system."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:

@@ -1,8 +1,9 @@
 """The files of `deploy/`, and the tools of a Debian machine that judge them."""
 
+import logging
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,17 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command that runs in this process says where logs go; that ends with its tests."""
+    logger = logging.getLogger()
+    before = logger.handlers[:], logger.level
+    yield
+    logger.handlers[:], level = before
+    logger.setLevel(level)
+
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -21,7 +33,8 @@ def tool(name: str) -> Run:
         pytest.skip(f"{name} is not on this machine")
 
     def run(*arguments: str | Path, **options: Any) -> "subprocess.CompletedProcess[str]":
-        given: dict[str, Any] = {"capture_output": True, "text": True, "check": False}
-        return subprocess.run([found, *map(str, arguments)], **(given | options))
+        return subprocess.run(
+            [found, *map(str, arguments)], capture_output=True, text=True, check=False, **options
+        )
 
     return run

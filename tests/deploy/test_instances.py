@@ -62,9 +62,7 @@ def test_a_stage_says_what_the_description_says_and_nothing_more(stage, tmp_path
     found = loaded(stage, tmp_path)
     for name, value in STAGES[stage].items():
         assert getattr(found.settings, name) == value
-    said = {
-        name for name, given in found.gathered.values.items() if given.source is Source.TOML
-    }
+    said = {name for name, given in found.gathered.values.items() if given.source is Source.TOML}
     assert said - PLACES == set(STAGES[stage])
     assert found.warnings == ()
 
@@ -105,7 +103,10 @@ def test_the_kubernetes_example_is_a_configuration_too(tmp_path):
     config.write_text("\n".join(line.removeprefix("    ") for line in block.splitlines()))
     credentials = tmp_path / "credentials"
     credentials.mkdir()
-    for name, secret in (("meta_access_token", "EAAtoken"), ("meta_auto_database_url", "postgresql:///x")):
+    for name, secret in (
+        ("meta_access_token", "EAAtoken"),
+        ("meta_auto_database_url", "postgresql:///x"),
+    ):
         (credentials / name).write_text(secret)
         (credentials / name).chmod(0o440 if credentials.stat().st_uid == 0 else 0o400)
     found = load(config, {"HOME": "/", "CREDENTIALS_DIRECTORY": str(credentials)}, tmp_path)

@@ -1,9 +1,13 @@
 """The grants, on a real server: what each role can do with the tables of a ticked system."""
 
+import json
 import os
 import pwd
+from collections import Counter
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,6 +46,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with pytest.MonkeyPatch.context() as patch:
             _configure(patch, folder, f"postgresql://meta_auto@{rest}")
             assert main(["tick", "--json"]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            _configure(patch, folder, f"postgresql://bob@{rest}", META_AUTO_MANAGERS=ME)
+            assert main(["suggestions", "approve", "8", "--json"]) == 0
         yield rest
     finally:
         server.cleanup()
@@ -89,7 +96,9 @@ def test_nobody_changes_the_audit_trail(says, who, statement):
 
 
 @pytest.mark.parametrize("who", ROLES)
-@pytest.mark.parametrize("table", ["ledger", "optimization_actions", "alerts", "ticks", "insights_seen"])
+@pytest.mark.parametrize(
+    "table", ["ledger", "optimization_actions", "alerts", "ticks", "insights_seen"]
+)
 def test_everybody_reads_and_nobody_deletes(says, who, table):
     assert says(who, f"SELECT count(*) FROM {table}")[0][0] >= 1
     for statement in (f"DELETE FROM {table}", f"TRUNCATE {table}", f"DROP TABLE {table}"):
@@ -98,7 +107,10 @@ def test_everybody_reads_and_nobody_deletes(says, who, table):
 
 
 def test_an_auditor_writes_nothing_at_all(says):
-    tables = [name for (name,) in says("eve", "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")]
+    tables = [
+        name
+        for (name,) in says("eve", "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    ]
     assert len(tables) > 10
     for name in tables:
         [(column,)] = says(
@@ -122,6 +134,46 @@ def test_only_admins_turn_the_switches(says, who, may):
     else:
         with pytest.raises(DENIED):
             says(who, statement)
+
+
+def test_the_monitoring_queries_agree_with_the_program(says, site, capsys):
+    """The description's own four, unchanged, as an auditor asks them."""
+    statements = (DEPLOY / "postgresql" / "monitoring.sql").read_text()
+    per_hour, blocks, hard_stops, per_day = (
+        says("eve", statement) for statement in statements.split(";")[:4]
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        _configure(
+            patch,
+            Path(site.split("host=")[1]).parent,
+            f"postgresql://eve@{site}",
+            META_AUTO_ADMINS=ME,
+        )
+        assert main(["actions", "list", "--json"]) == 0
+    actions = json.loads(capsys.readouterr().out)
+    assert actions
+
+    def with_status(status: str) -> list[dict[str, Any]]:
+        return [action for action in actions if action["status"] == status]
+
+    [(_, total, executed, suggested)] = per_hour
+    assert (total, executed, suggested) == (
+        len(actions), len(with_status("executed")), len(with_status("suggested")),
+    )  # fmt: skip
+    blocked = Counter(action["reason"] for action in with_status("blocked"))
+    assert dict(blocks) == blocked
+    stops = [action for action in actions if "HARD STOP" in action["reason"]]
+    assert sorted(row[0] for row in hard_stops) == sorted(
+        action["campaign_id"] for action in stops
+    )
+    moved = [
+        action
+        for action in with_status("executed")
+        if action["type"] in ("scale_up", "scale_down")
+    ]
+    assert sum(row[1] for row in per_day) == sum(
+        Decimal(action["proposed_budget"]) - Decimal(action["current_budget"]) for action in moved
+    )
 
 
 @pytest.mark.parametrize("who", ROLES)
@@ -149,7 +201,7 @@ def test_nobody_but_the_owner_changes_the_schema(says, who):
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
 def test_the_program_works_with_these_rights_and_ends_where_they_end(
-    site, tmp_path, capsys, who, command, code
+    site, capsys, who, command, code
 ):
     """Everyone is called an admin here, so that only the server can say no."""
     account = "meta_auto" if who == "timers" else who

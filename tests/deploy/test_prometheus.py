@@ -77,7 +77,9 @@ def kinds() -> set[str]:
 def rule_for(kind: str) -> set[str]:
     """The rules that look at this alert of the program, the last resort left out."""
     found = set()
-    for name, expression in re.findall(r"- alert: (\w+)\n        expr: (.*?)\n        (?:for|labels):", RULES, re.DOTALL):
+    for name, expression in re.findall(
+        r"- alert: (\w+)\n        expr: (.*?)\n        (?:for|labels):", RULES, re.DOTALL
+    ):
         pattern = re.search(r'alert=~"([^"]+)"', expression)
         if pattern and re.fullmatch(pattern[1], kind) and re.fullmatch(pattern[1], f"{kind}:x"):
             found.add(name)
@@ -126,7 +128,9 @@ def test_the_runbooks_commands_exist():
         assert words.split()[0] in known, words
 
 
-@pytest.mark.parametrize("text", [RULES, TESTS, json.dumps(DASHBOARD)], ids=["rules", "tests", "dashboard"])
+@pytest.mark.parametrize(
+    "text", [RULES, TESTS, json.dumps(DASHBOARD)], ids=["rules", "tests", "dashboard"]
+)
 def test_only_metrics_that_are_written_are_asked_for(text):
     asked = set(re.findall(r"\bmeta_auto_([a-z_]+)", text))
     assert asked

@@ -45,7 +45,9 @@ def groups() -> dict[str, set[str]]:
 def may(group: str, arguments: list[str]) -> bool:
     said = " ".join(arguments)
     return any(
-        re.search(pattern, said, re.ASCII) for alias in groups()[group] for pattern in patterns()[alias]
+        re.search(pattern, said, re.ASCII)
+        for alias in groups()[group]
+        for pattern in patterns()[alias]
     )
 
 
@@ -114,9 +116,10 @@ def test_a_second_configuration_among_free_words_is_no_option_of_that_command(tm
     """`--reason` takes any text, so the fence lets it pass; the program then refuses it."""
     from meta_autonomous.__main__ import main
 
-    assert may("meta-managers", [*CONFIG, *"suggestions reject 1 --config /tmp/mine.toml".split()])
+    said = ["suggestions", "reject", "1", "--config", str(tmp_path / "mine.toml")]
+    assert may("meta-managers", [*CONFIG, *said])
     (tmp_path / "mine.toml").write_text("")
-    assert main(["suggestions", "reject", "1", "--config", str(tmp_path / "mine.toml")]) == 2
+    assert main(said) == 2
     assert "--config" in capsys.readouterr().err
 
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_systemd_itself_counts_the_interval_between_the_next_runs(interval):
     ]
     assert len(times) == 50
     # The night in which Europe's clocks jump is among them.
-    gaps = {later - earlier for earlier, later in zip(times, times[1:], strict=False)}
+    gaps = {later - earlier for earlier, later in pairwise(times)}
     assert gaps == {timedelta(seconds=interval)}
 
 
@@ -59,7 +60,9 @@ def test_an_instance_is_named_so_that_it_can_be_a_folder_and_a_unit(name, is_one
 def test_the_files_in_deploy_are_what_the_command_prints_by_default():
     """Mend it with: meta-auto units --write deploy/systemd (with nothing configured)"""
     printed = {unit.name: unit.text for unit in unit_files(DEFAULT_INTERVAL)}
-    kept = {path.name: path.read_text() for path in (DEPLOY / "systemd").iterdir() if path.is_file()}
+    kept = {
+        path.name: path.read_text() for path in (DEPLOY / "systemd").iterdir() if path.is_file()
+    }
     assert kept == printed
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from meta_autonomous.adapters.database import schema
-from tests.cli.conftest import MetaAuto, home, meta_auto  # noqa: F401
 
 DUMPS = {
     path.name.removeprefix("schema-").removesuffix(".sql.gz"): path
@@ -20,7 +19,7 @@ DUMPS = {
 
 
 @pytest.fixture(params=DUMPS)
-def released(request: pytest.FixtureRequest, home: Path) -> str:  # noqa: F811
+def released(request: pytest.FixtureRequest, home: Path) -> str:
     """A machine whose database is of that revision."""
     revision: str = request.param
     state = home / "state"
@@ -38,11 +37,7 @@ def test_there_is_a_dump_of_the_first_release():
     assert set(DUMPS) <= set(schema.REVISIONS)
 
 
-def test_an_older_schema_is_refused_with_the_remedy_and_left_as_it_is(
-    released,
-    home,  # noqa: F811
-    meta_auto,  # noqa: F811
-):
+def test_an_older_schema_is_refused_with_the_remedy_and_left_as_it_is(released, home, meta_auto):
     if released == schema.HEAD:
         pytest.skip(f"{released} is today's schema")
     file = home / "state" / "meta-auto.sqlite3"
@@ -55,11 +50,7 @@ def test_an_older_schema_is_refused_with_the_remedy_and_left_as_it_is(
     assert file.read_bytes() == before
 
 
-def test_upgraded_it_keeps_every_row_and_its_audit_trail_and_ticks_on(
-    released,
-    home,  # noqa: F811
-    meta_auto: MetaAuto,  # noqa: F811
-):
+def test_upgraded_it_keeps_every_row_and_its_audit_trail_and_ticks_on(released, home, meta_auto):
     before = _rows(home)
     done = meta_auto("db", "upgrade", "--json")
     assert done.code == 0
@@ -80,12 +71,7 @@ def test_upgraded_it_keeps_every_row_and_its_audit_trail_and_ticks_on(
     assert all(suggestion["status"] == "suggested" for suggestion in pending)
 
 
-def test_upgraded_it_has_exactly_the_tables_of_a_new_one(
-    released,
-    home,  # noqa: F811
-    meta_auto: MetaAuto,  # noqa: F811
-    monkeypatch,
-):
+def test_upgraded_it_has_exactly_the_tables_of_a_new_one(released, home, meta_auto, monkeypatch):
     assert meta_auto("db", "upgrade").code == 0
     upgraded = _columns(home / "state" / "meta-auto.sqlite3")
     monkeypatch.setenv("META_AUTO_STATE_DIR", str(home / "new"))
@@ -95,7 +81,12 @@ def test_upgraded_it_has_exactly_the_tables_of_a_new_one(
 
 def _rows(folder: Path) -> dict[str, int]:
     with sqlite3.connect(folder / "state" / "meta-auto.sqlite3") as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        names = [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table'"
+            )
+        ]
         counts = {
             name: connection.execute(f"SELECT count(*) FROM {name}").fetchone()[0]
             for name in names
@@ -108,7 +99,10 @@ def _rows(folder: Path) -> dict[str, int]:
 def _columns(file: Path) -> dict[str, list[tuple[object, ...]]]:
     """Name, type and whether it may be empty, of every column; the order is nobody's business."""
     connection = sqlite3.connect(file)
-    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    names = [
+        name
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    ]
     found = {
         name: sorted(row[1:4] for row in connection.execute(f"PRAGMA table_info({name})"))
         for name in names
