@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from meta_autonomous.cli.app import run as run_command
-from tests.deploy.conftest import DEPLOY, tool
+from tests.deploy.conftest import DEPLOY, ROOT, tool
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").iterdir() if path.is_file())
 SERVICES = [name for name in UNITS if name.endswith(".service")]
@@ -151,6 +151,39 @@ def test_a_failure_reaches_people_with_the_end_of_the_log(tmp_path):
         "--title=meta-auto@production.service failed on host7",
         "the last line",
     ]
+
+
+def syscalls_of(group: str) -> set[str]:
+    """What a @group of systemd's stands for, groups in it unfolded."""
+    done = tool("systemd-analyze")("syscall-filter", "--no-pager", group)
+    words = {line.split()[0] for line in done.stdout.splitlines()[1:] if line.strip()}
+    nested = {word for word in words if word.startswith("@")}
+    plain = {word for word in words - nested if word != "#"}
+    return plain.union(*(syscalls_of(word) for word in nested))
+
+
+def test_a_tick_asks_the_kernel_for_nothing_that_the_unit_forbids(tmp_path):
+    """What is forbidden would not show here, but in production: the filter answers EPERM."""
+    filters = re.findall(r"^SystemCallFilter=(.+)$", text_of("meta-auto@.service"), re.MULTILINE)
+    assert filters == ["@system-service", "~@privileged @resources"]
+    allowed = syscalls_of("@system-service") - syscalls_of("@privileged")
+    allowed -= syscalls_of("@resources")
+    assert len(allowed) > 200
+    trace = tmp_path / "trace"
+    done = tool("strace")(
+        "-f", "-qq", "-o", trace, sys.executable, "-m", "meta_autonomous", "tick", "--quiet",
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT),
+             "META_AUTO_STATE_DIR": str(tmp_path / "state")},
+    )  # fmt: skip
+    if "Operation not permitted" in done.stderr:
+        pytest.skip("strace may not trace here")
+    assert done.returncode == 0, done.stderr
+    asked = set(re.findall(r"^\d+ +(\w+)\(", trace.read_text(), re.MULTILINE))
+    assert len(asked) > 40
+    if os.geteuid() == 0:
+        asked.discard("fchown")  # SQLite gives files to their owner, only ever as root
+    assert asked <= allowed
 
 
 # --- accounts and folders -----------------------------------------------------------------------
