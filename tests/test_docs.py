@@ -156,25 +156,37 @@ def tick_block() -> str:
     return f"```\n{_first_tick()}\n```"
 
 
+def status_block() -> str:
+    return f"```\n{_shown(['tick', '-q'], ['status'])}\n```"
+
+
 def _first_tick() -> str:
-    """A newcomer's first tick as a terminal shows it, without colours."""
+    shown = _shown(["tick"])
+    return re.sub(r"Tick (\d{8}T\d{6})-\w+", r"Tick \1-5f0c1a2b", shown)
+
+
+def _shown(*commands: list[str]) -> str:
+    """What a newcomer's commands print on a terminal, without colours."""
+    code = (
+        "import sys\n"
+        "from meta_autonomous.render import output\n"
+        "from meta_autonomous.__main__ import main\n"
+        "output.on_terminal = lambda: True\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    printed = b""
     with tempfile.TemporaryDirectory() as folder:
-        code = (
-            "import sys\n"
-            "from meta_autonomous.render import output\n"
-            "from meta_autonomous.__main__ import main\n"
-            "output.on_terminal = lambda: True\n"
-            "sys.exit(main(['tick']))\n"
-        )
         env = {
             "PATH": os.environ["PATH"], "HOME": folder, "META_AUTO_STATE_DIR": f"{folder}/state",
             "PYTHONPATH": str(ROOT), "COLUMNS": str(WIDTH), "NO_COLOR": "1",
         }  # fmt: skip
-        done = subprocess.run(
-            [sys.executable, "-c", code], cwd=folder, env=env, capture_output=True, check=True
-        )
-    lines = [line.rstrip() for line in done.stdout.decode().splitlines()]
-    return re.sub(r"Tick (\d{8}T\d{6})-\w+", r"Tick \1-5f0c1a2b", "\n".join(lines))
+        for words in commands:
+            done = subprocess.run(
+                [sys.executable, "-c", code, *words],
+                cwd=folder, env=env, capture_output=True, check=True,
+            )  # fmt: skip
+            printed += done.stdout
+    return "\n".join(line.rstrip() for line in printed.decode().splitlines())
 
 
 def states_diagrams() -> str:
@@ -217,6 +229,7 @@ GENERATED = {
     "configuration": configuration_table,
     "rules": rules_table,
     "tick": tick_block,
+    "status": status_block,
 }
 
 
@@ -253,6 +266,16 @@ def test_every_rule_of_the_readmes_table_names_a_test_that_it_passes_and_one_tha
         assert "**allowed**: " in proof, row
         assert "**refused**: " in proof, row
     assert (ROOT / PROOF).exists()
+
+
+def test_the_status_in_the_readme_is_a_real_one():
+    """Numbers may move, and with them the length of a bar."""
+    quoted, real = (
+        re.sub(r"[\d,.█░ ]+|Last tick.*", " ", text).split("Alert:")[0]
+        for text in (_part("status"), status_block())
+    )
+    assert "Meta Autonomous System Status" in quoted
+    assert quoted == real
 
 
 def test_the_tick_in_the_readme_is_a_real_one():

@@ -35,7 +35,7 @@ _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
     *("mode", "start", "stop", "policies", "alerts", "ledger"),
     *("replay", "backfill"),
-    *("init", "db", "estimate", "demo", "sandbox"),
+    *("init", "db", "units", "estimate", "demo", "sandbox"),
 )
 
 
@@ -116,6 +116,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
 app.command(name="init")(setup.init)
 app.add_typer(setup.db_app, name="db")
+app.command(name="units")(setup.units)
 app.command(name="demo")(demo.demo)
 app.add_typer(sandbox.app, name="sandbox")
 

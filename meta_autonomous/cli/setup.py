@@ -1,4 +1,4 @@
-"""`init` and `db`: getting started, and keeping the database in step."""
+"""`init`, `db` and `units`: getting started, the database in step, a timer that fits."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
+from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
 
 _FX_PREFIX: Final = "meta_auto_fx_"
@@ -194,6 +194,73 @@ def init(
         "mode": loaded.system().mode,
     }
     return session.present(shaped, lambda: made_document(shaped))
+
+
+def units(
+    context: typer.Context,
+    *,
+    instance: Annotated[
+        str | None,
+        typer.Option(
+            "--instance",
+            metavar="NAME",
+            help="For this instance alone, such as production; without it: for all of them.",
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--write", metavar="DIR", help="Write them there, such as /etc/systemd/system."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Print systemd units for the configured interval.
+
+    The timer then fires every META_AUTO_INTERVAL_SECONDS. The configuration of an instance is
+    /etc/meta-auto/NAME/config.toml: give it by --config. What was written takes effect with
+    `systemctl daemon-reload`.
+    """
+    session = Session.of(context, as_json=as_json)
+    interval = session.settings().system().interval_seconds
+    from meta_autonomous.operations.timer_units import is_instance, timer_for, unit_files
+    from meta_autonomous.render import output
+    from meta_autonomous.render.setup import units_text, written_document
+
+    if instance is not None and not is_instance(instance):
+        raise WrongUsage(
+            f"--instance {instance!r} is no name of an instance.",
+            remedy="Use lower-case letters, digits and -, such as production.",
+        )
+    made = {unit.name: unit.text for unit in unit_files(interval, instance)}
+    shaped = {
+        "interval_seconds": interval,
+        "timer": timer_for(interval).splitlines(),
+        "instance": instance,
+        "units": made,
+        "folder": None if folder is None else str(folder.expanduser().absolute()),
+    }
+    if folder is not None:
+        _write(made, folder.expanduser())
+        return session.present(shaped, lambda: written_document(shaped))
+    if session.as_json:
+        output.show_json(shaped)
+    else:
+        output.write(units_text(made))
+    return EXIT_DONE
+
+
+def _write(made: Mapping[str, str], folder: Path) -> None:
+    from meta_autonomous.ports import RefusedByGuard
+
+    try:
+        for name, text in made.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RefusedByGuard(
+            f"{folder} can't be written: {error.strerror}.",
+            remedy="Name a folder that exists and that you may write, or run this by sudo.",
+        ) from None
 
 
 def _place(named: Path | None) -> Path:

@@ -84,3 +84,19 @@ def pruned_document(pruned: Json) -> Document:
             empty="No other rows are older.",
         ),
     )
+
+
+def units_text(units: Mapping[str, str]) -> str:
+    """The files one after the other, each under its name, as `systemctl cat` shows them."""
+    return "\n".join(f"# {name}\n{text}" for name, text in units.items())
+
+
+def written_document(made: Json) -> Document:
+    return Document.of(
+        line(
+            f"For an interval of {made['interval_seconds']} s, in ",
+            Span(made["folder"], Tone.STRONG),
+            f": {', '.join(made['units'])}.",
+        ),
+        line("Next: systemctl daemon-reload"),
+    )
