@@ -16,6 +16,7 @@ from meta_autonomous.cli import (
     campaigns,
     creatives,
     demo,
+    doctor,
     estimate,
     explain,
     ledger,
@@ -33,11 +34,12 @@ from meta_autonomous.cli.session import AsJson
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
     *("mode", "start", "stop", "policies", "alerts", "ledger"),
-    *("init", "db", "estimate", "demo", "sandbox"),
+    *("doctor", "init", "db", "estimate", "demo", "sandbox"),
 )
 
 
 class LogFormat(StrEnum):
+    AUTO = "auto"
     TEXT = "text"
     JSON = "json"
 
@@ -82,7 +84,7 @@ def _global_options(
     ] = False,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How logs on stderr look.")
-    ] = LogFormat.TEXT,
+    ] = LogFormat.AUTO,
     as_json: AsJson = False,  # noqa: ARG001 - `Session.of` reads it
     version: Annotated[  # noqa: ARG001 - its callback prints
         bool,
@@ -91,9 +93,10 @@ def _global_options(
         ),
     ] = False,
 ) -> None:
-    from meta_autonomous.cli.logs import configure
+    from meta_autonomous.cli.logs import configure, under_journal
 
-    configure(as_json=log_format is LogFormat.JSON, debug=debug)
+    is_json = under_journal() if log_format is LogFormat.AUTO else log_format is LogFormat.JSON
+    configure(as_json=is_json, debug=debug)
 
 
 app.command(name="tick")(tick.tick)
@@ -110,6 +113,7 @@ app.add_typer(creatives.app, name="creatives")
 app.command(name="estimate")(estimate.estimate)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
+app.command(name="doctor")(doctor.doctor)
 app.command(name="init")(setup.init)
 app.add_typer(setup.db_app, name="db")
 app.command(name="demo")(demo.demo)

@@ -7,7 +7,7 @@ A dry run is the same read and the same decisions, and stops before the first th
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -26,6 +26,7 @@ from meta_autonomous.operations.record import record_account, record_plan
 from meta_autonomous.operations.selftest import dead_guards
 from meta_autonomous.operations.staleness import supersede_stale
 from meta_autonomous.operations.tick_report import AccountState, Handled, TickReport
+from meta_autonomous.operations.token_watch import watch_token
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     WORKER,
@@ -70,6 +71,7 @@ async def tick(
             await _settle_doubts(world, mine, report, now)
             if trusted is not None:
                 world.store.expire(now=trusted)
+                await _watch_token(world, report, trusted)
         if report.is_running:
             observed = await _observe_all(world, mine, report, now)
             plan = _decide(world, observed, report, now)
@@ -151,6 +153,11 @@ async def _settle_doubts(
         report.note_settled(settled)
         if settled.writes_blocked:
             report.hold_writes(account_id, "too many writes in doubt")
+
+
+async def _watch_token(world: World, report: TickReport, now: datetime) -> None:
+    with suppress(PlatformError):  # nobody is told of it: the other reads will tell
+        report.token = await _in_time(world, report, watch_token(world, now=now))
 
 
 def _blocked_until(world: World, account_id: str, now: datetime) -> datetime | None:
@@ -309,5 +316,8 @@ def _cap_for(world: World, decision: Decision, report: TickReport) -> Decimal:
 async def _finish(world: World, report: TickReport, now: datetime) -> None:
     """Alerts, the record of the tick, and one digest to people: in that order."""
     review_alerts(world, report, now=now)
-    world.store.finish_tick(report.tick_id, at=now, report=report.to_json())
+    record = report.to_record(
+        ended_at=world.wall_now, before=world.store.last_tick(), quota=world.platform.quota_used()
+    )
+    world.store.finish_tick(report.tick_id, at=now, report=record)
     await send_digest(world, report)

@@ -33,6 +33,7 @@ ADMIN = [
     ["start"],
     ["stop"],
     ["db", "upgrade"],
+    ["doctor"],
 ]
 #: Where there is something on record to do it to.
 ADMIN_LATER = [
