@@ -130,7 +130,7 @@ class AppriseNotifier:
             return True
         one = joined(letters)
         kind, form = self._apprise.NotifyType, self._apprise.NotifyFormat
-        wants_html = any(service.notify_format == form.HTML for service in target)
+        wants_html = any(_reads_html(service) for service in target)
         try:
             async with asyncio.timeout(_SECONDS):
                 sent = await target.async_notify(
@@ -145,6 +145,11 @@ class AppriseNotifier:
         if not sent:
             logger.warning("notification target %d did not take the message", place)
         return bool(sent)
+
+
+def _reads_html(service: Any) -> bool:
+    """Mail does. Chats have an HTML of their own at best."""
+    return "mailto" in (service.protocol or ()) or service.notify_format == "html"
 
 
 def _once(urls: Sequence[str]) -> tuple[str, ...]:

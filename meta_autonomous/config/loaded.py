@@ -1,6 +1,6 @@
 """The configuration as a command has it: the values, where each is from, and what they mean."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,7 +24,14 @@ from meta_autonomous.config.showing import (
     shown,
     shown_number,
 )
-from meta_autonomous.config.sources import Gathered, Source, default_state_dir, gather, toml_place
+from meta_autonomous.config.sources import (
+    Gathered,
+    Layer,
+    Source,
+    default_state_dir,
+    gather,
+    toml_place,
+)
 from meta_autonomous.config.values import passwords
 from meta_autonomous.decision.limits import Freeze, Limits, Override, PolicyBook, Scope
 from meta_autonomous.domain.quantities import Rates
@@ -198,17 +205,30 @@ def every_problem(
     except SettingsError as error:
         return error.problems
     problems = list(found.problems)
-    wrong = {problem.key for problem in problems}
-    values = {name: one for name, one in found.values.items() if one.origin.spelled not in wrong}
-    try:
-        _assembled(replace(found, values=values), env).require_actionable()
-    except SettingsError as error:
-        problems += [
-            problem
-            for problem in error.problems
-            if not any(key.startswith(problem.key) for key in wrong)
-        ]
+    values = _without(problems, found.values)
+    while True:
+        try:
+            _assembled(replace(found, values=values), env).require_actionable()
+        except SettingsError as error:
+            problems += [one for one in error.problems if not _follows(one, problems)]
+            rest = _without(error.problems, values)
+        else:
+            break
+        if len(rest) == len(values):
+            break  # what is wrong is no single value: nothing more can be left out
+        values = rest
     return tuple(dict.fromkeys(problems))
+
+
+def _without(problems: Sequence[Problem], values: Layer) -> Layer:
+    """The values that are not among what is wrong."""
+    wrong = {problem.key for problem in problems}
+    return {name: one for name, one in values.items() if one.origin.spelled not in wrong}
+
+
+def _follows(problem: Problem, others: Iterable[Problem]) -> bool:
+    """Whether a value is missing only because what gives it is wrong: a token's unread file."""
+    return any(other.key.startswith(problem.key) for other in others)
 
 
 def _assembled(found: Gathered, env: Mapping[str, str]) -> LoadedSettings:

@@ -5,7 +5,6 @@ No names of campaigns are labels, no line has a time stamp: node_exporter refuse
 the former would grow without end.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,12 +99,12 @@ def _metrics(store: Store, system: System, book: PolicyBook, now: datetime) -> I
         "The number of the ledger's last entry; it never falls.",
         head[-1].seq if head else 0,
     )
-    standing = Counter(kind_of(alert.key) for alert in store.open_alerts())
+    standing = {kind_of(alert.key) for alert in store.open_alerts()}
     yield Metric.by(
         "alert",
         "meta_auto_alert_active",
-        "How many alerts of this kind are open.",
-        {kind: standing[kind] for kind in (*ALERT_KINDS, *standing)},
+        "Whether an alert of this kind is open.",
+        {kind: int(kind in standing) for kind in (*ALERT_KINDS, *standing)},
     )
 
 
