@@ -83,8 +83,8 @@ def test_two_thousand_hostile_names_break_no_letter():
 def test_two_thousand_hostile_names_are_twenty_whole_mails(tmp_path):
     names = hostile_names(2000)
     with mail_server() as server:
-        notifier = AppriseNotifier([server.url()], Outbox(tmp_path / "out.json"))
         for start in range(0, 2000, 100):
+            notifier = AppriseNotifier([server.url()], Outbox(tmp_path / "out.json"))
             items = [item(n, what=name) for n, name in enumerate(names[start : start + 100])]
             assert asyncio.run(notifier.send(news(*items)))
         assert len(server.messages) == 20
