@@ -21,6 +21,7 @@ from meta_autonomous.cli import (
     explain,
     ledger,
     policies,
+    report,
     sandbox,
     setup,
     status,
@@ -33,7 +34,7 @@ from meta_autonomous.cli.session import AsJson
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
-    *("mode", "start", "stop", "policies", "alerts", "ledger"),
+    *("mode", "start", "stop", "policies", "alerts", "ledger", "report"),
     *("doctor", "init", "db", "estimate", "demo", "sandbox"),
 )
 
@@ -113,6 +114,7 @@ app.add_typer(creatives.app, name="creatives")
 app.command(name="estimate")(estimate.estimate)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
+app.command(name="report")(report.report)
 app.command(name="doctor")(doctor.doctor)
 app.command(name="init")(setup.init)
 app.add_typer(setup.db_app, name="db")
