@@ -15,6 +15,7 @@ from meta_autonomous.domain.quantities import Currency, Rates, UnknownCurrency
 from meta_autonomous.domain.verdict import Ruling
 from meta_autonomous.ports import ActionRecord, AlertRecord, Store, System, Trace
 
+_NOT_MEASURED: Final = "candidate.measured"
 _MICROS: Final = Decimal(1_000_000)
 #: Fewer predictions say nothing of how well they are calibrated.
 ENOUGH_PREDICTIONS: Final = 30
@@ -249,11 +250,12 @@ def _rate(code: str | None, rates: Rates) -> Decimal | None:
 
 
 def _campaigns(traces: Sequence[Trace]) -> Iterator[CampaignRoas]:
-    """Those with an estimate, by spend."""
+    """Those with an estimate, by spend. What is not measured by purchases has no ROAS."""
     found = []
     for trace in traces:
         kept = trace.evidence
-        if kept.get("roas_low") is None or kept.get("spend_usd") is None:
+        has_roas = kept.get("roas_low") is not None and kept.get("spend_usd") is not None
+        if not has_roas or trace.first_binding == _NOT_MEASURED:
             continue
         found.append(
             CampaignRoas(
@@ -271,7 +273,7 @@ def _campaigns(traces: Sequence[Trace]) -> Iterator[CampaignRoas]:
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else round(value * 1.0, 6)
+    return None if value is None else round(float(value), 6)
 
 
 def _outcomes(records: Sequence[ActionRecord]) -> dict[date, dict[str, int]]:

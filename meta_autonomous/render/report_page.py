@@ -17,7 +17,7 @@ from meta_autonomous.render.text import clean, counted, moment, percent, ratio, 
 
 _MOST_CAMPAIGNS: Final = 20
 _MOST_RULES: Final = 10
-_NAME: Final = 34
+_NAME: Final = 26  # as many as stand beside the numbers on a phone
 _TICKS: Final = 4
 _NEARLY_FULL: Final = 0.9
 #: The classes of the groups of `OUTCOMES`.
@@ -89,7 +89,7 @@ def _tiles(report: Report) -> str:
         _tile(
             usd(today.spent_usd),
             f"spent today, {percent(share)} of {usd(report.cap_usd)}",
-            _meter(min(share * 1.0 if isinstance(share, int) else float(share), 1)),
+            _meter(min(float(share), 1)),
         ),
         _tile(ratio(roas), f"ROAS of {counted(report.window_days, 'complete day')}"),
         _tile(f"{report.pending:,}", "suggestions wait for a person"),
@@ -225,7 +225,9 @@ def _roas(report: Report) -> str:
         f"Of {counted(report.window_days, 'complete day')}, largest spend first"
         + (f"; {more} more below" if more else "")
         + ". The dot is what was measured, the line where the true ROAS lies nine times out of "
-        "ten, once late purchases have come in.",
+        "ten, once late purchases have come in. Marks: "
+        + ", ".join(f"{name} {value:g}" for name, value in report.thresholds.items())
+        + ".",
         str(drawn) + table,
     )
 
@@ -236,7 +238,7 @@ def _interval(each: CampaignRoas, report: Report) -> svg.Interval:
         low=each.low,
         high=each.high,
         point=each.roas,
-        told=f"{ratio(each.roas)}  ({ratio(each.low)} to {ratio(each.high)})",
+        told=f"{ratio(each.roas)} ({ratio(each.low)}–{ratio(each.high)})",
         kind=_kind(each, report),
         hint=f"{clean(each.name)}: {usd(each.spend_usd)} spent; last decision: {each.decision}",
     )

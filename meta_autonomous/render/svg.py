@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from meta_autonomous.render.text import visible
+
 Number = int | float
 
 
@@ -31,12 +33,12 @@ def percent(share: Number) -> str:
 
 
 def text(words: str, **attributes: Number | str) -> str:
-    return element("text", escape(words), **attributes)
+    return element("text", escape(visible(words)), **attributes)
 
 
 def hint(words: str) -> str:
     """What a pointer that rests on the element is told."""
-    return element("title", escape(words))
+    return element("title", escape(visible(words)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Column:
 
 _PLOT: Final = 180  # pixels from the top line to the ground
 _TOP: Final = 26
-_LABELS: Final = 7
+_LABELS: Final = 5
 _GUTTER: Final = 0.11  # the share at the left that the scale's numbers take
 
 

@@ -16,6 +16,7 @@ MANAGER = [
     ["actions", "list"],
     ["campaigns", "list"],
     ["explain", "123"],
+    ["report"],
     ["ledger", "list"],
     ["ledger", "verify"],
     ["ledger", "export"],
