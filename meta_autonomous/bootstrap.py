@@ -16,10 +16,11 @@ from uuid import uuid4
 
 from meta_autonomous.config import AutonomousSettings, LoadedSettings, load
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Actor, Clock, Notifier, Store, System
+from meta_autonomous.ports import Actor, Clock, Notifier, Store, System, Watch
 
 if TYPE_CHECKING:
     from meta_autonomous.adapters.database import Database
+    from meta_autonomous.adapters.meta_api import MetaApi
     from meta_autonomous.adapters.sandbox import Sandbox
 
 Purpose = Literal["tick", "act", "dry_run"]
@@ -42,19 +43,12 @@ async def open_world(
 ) -> AsyncIterator[World]:
     """The world for commands that reach the platform. Sandbox: with its server embedded."""
     loaded.require_actionable()
+    dry = purpose == "dry_run"
     async with AsyncExitStack() as stack:
-        dry = purpose == "dry_run"
         store = stack.enter_context(_open_database(loaded, create=not dry, dry_run=dry))
-        system = loaded.system()
-        if system.platform == SANDBOX:
-            sandbox = _open_sandbox(loaded, dry_run=dry)
-            url = stack.enter_context(sandbox.serving())
-            platform = await stack.enter_async_context(_sandbox_api(url, sandbox))
-            system = replace(system, account_ids=tuple(sandbox.account_ids))
-            clock: Clock = sandbox.now
-        else:
-            platform = await stack.enter_async_context(_meta_api(loaded, system))
-            clock = wall_clock
+        platform, system, clock = await stack.enter_async_context(
+            open_platform(loaded, dry_run=dry)
+        )
         yield World(
             platform=platform,
             store=store,
@@ -64,7 +58,26 @@ async def open_world(
             actor=actor,
             notifier=notifier_for(loaded),
             clock=clock,
+            watch=watch_for(loaded),
+            wall_clock=wall_clock,
         )
+
+
+@asynccontextmanager
+async def open_platform(
+    loaded: LoadedSettings, *, dry_run: bool
+) -> AsyncIterator[tuple["MetaApi", System, Clock]]:
+    """Meta, or the sandbox with its server embedded; how the program runs on it; its clock."""
+    system = loaded.system()
+    async with AsyncExitStack() as stack:
+        if system.platform == SANDBOX:
+            sandbox = _open_sandbox(loaded, dry_run=dry_run)
+            url = stack.enter_context(sandbox.serving())
+            platform = await stack.enter_async_context(_sandbox_api(url, sandbox))
+            yield platform, replace(system, account_ids=tuple(sandbox.account_ids)), sandbox.now
+        else:
+            platform = await stack.enter_async_context(_meta_api(loaded, system))
+            yield platform, system, wall_clock
 
 
 @contextmanager
@@ -115,7 +128,7 @@ def _open_sandbox(loaded: LoadedSettings, *, dry_run: bool) -> "Sandbox":
     return Sandbox(path)
 
 
-def _sandbox_api(url: str, sandbox: "Sandbox") -> Any:
+def _sandbox_api(url: str, sandbox: "Sandbox") -> "MetaApi":
     from meta_autonomous.adapters.meta_api import MetaApi
     from meta_autonomous.adapters.sandbox import TOKEN
 
@@ -130,7 +143,7 @@ def _sandbox_api(url: str, sandbox: "Sandbox") -> Any:
     )
 
 
-def _meta_api(loaded: LoadedSettings, system: System) -> Any:
+def _meta_api(loaded: LoadedSettings, system: System) -> "MetaApi":
     """A tick has to end within its interval: past three quarters of it nothing new is asked, and
     a write has a share of the rest."""
     from meta_autonomous.adapters.meta_api import MetaApi
@@ -152,10 +165,19 @@ def _meta_api(loaded: LoadedSettings, system: System) -> Any:
 
 def notifier_for(loaded: LoadedSettings) -> Notifier:
     """The way to people. Raises ConfigError when what it needs is not there."""
-    from meta_autonomous.adapters.notify import AppriseNotifier, Silence
+    from meta_autonomous.adapters.notify import AppriseNotifier, Outbox, Silence
 
     urls = loaded.notify_urls
-    return AppriseNotifier(urls) if urls else Silence()
+    if not urls:
+        return Silence()
+    return AppriseNotifier(urls, Outbox(loaded.state_dir / "undelivered.json"))
+
+
+def watch_for(loaded: LoadedSettings) -> Watch:
+    """The metrics file and the dead man's switch."""
+    from meta_autonomous.adapters.watch import OutsideWatch
+
+    return OutsideWatch(metrics_file=loaded.metrics_file, ping_url=loaded.ping_url())
 
 
 # --- the public classes -------------------------------------------------------------------------
@@ -174,12 +196,12 @@ class MetaAutoWorker:
 
     async def tick(self, *, dry_run: bool = False) -> dict[str, Any]:
         """One full cycle; the tick's JSON (contract section 2) as a dict."""
-        from meta_autonomous.operations.auto_worker import tick
+        from meta_autonomous.operations.watched import watched_tick
 
         purpose: Purpose = "dry_run" if dry_run else "tick"
         async with open_world(self._loaded, actor=_service(), purpose=purpose) as world:
             tick_id = new_tick_id(wall_clock())
-            report = await tick(world, tick_id=tick_id, dry_run=dry_run)
+            report = await watched_tick(world, tick_id=tick_id, dry_run=dry_run)
         return report.to_json()
 
 

@@ -38,8 +38,10 @@ from meta_autonomous.domain.action import (
     ActionType,
     Outcome,
 )
+from meta_autonomous.domain.condition import AccountFacts, OtherHands, TokenFacts
 from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
+from meta_autonomous.domain.news import News
 from meta_autonomous.domain.performance import Days
 from meta_autonomous.domain.segment import Segment
 from meta_autonomous.domain.verdict import Verdict
@@ -196,6 +198,14 @@ class AdsPlatform(Protocol):
 
     def requests_made(self) -> int: ...
 
+    def quota_used(self) -> Decimal:
+        """The largest share of Meta's quotas that its answers told of; 1 is all of it."""
+        ...
+
+    async def token_facts(self) -> TokenFacts:
+        """Until when the token holds, as far as Meta tells."""
+        ...
+
     @property
     def warnings(self) -> tuple[str, ...]:
         """What a person should know of this run's answers, each once: an API version that ends."""
@@ -205,6 +215,29 @@ class AdsPlatform(Protocol):
     def application_id(self) -> str | None:
         """Our app's id as the activity log names it; None when unknown."""
         ...
+
+
+class Patient(Protocol):
+    """The platform as `doctor` examines it. Reads only; raises PlatformError."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+
+    async def trusted_now(self) -> datetime: ...
+
+    async def token_facts(self) -> TokenFacts:
+        """Raises AuthFailed for a token that is not taken."""
+        ...
+
+    async def permissions(self) -> frozenset[str] | None:
+        """What the token may do, asked another way; None where that is not told."""
+        ...
+
+    async def account_facts(self, account_id: str) -> AccountFacts: ...
+
+    async def other_hands(
+        self, account_id: str, *, since: datetime, our_application_id: str | None
+    ) -> OtherHands: ...
 
 
 # --- the store ----------------------------------------------------------------------------------
@@ -656,9 +689,38 @@ class Store(Protocol):
 
 
 class Notifier(Protocol):
-    """Sends a message to people. Never raises: a failing notifier never fails a tick."""
+    """The way to people. Never raises: a failing notifier never fails a tick. What a target did
+    not take is kept, and sent to it with the next news."""
 
-    async def send(self, *, subject: str, body: str, is_urgent: bool) -> bool: ...
+    async def send(self, news: News) -> bool:
+        """Tell it to every target, in one message each. True when all of them took it."""
+        ...
+
+    async def catch_up(self) -> bool:
+        """There is no news: send what was not taken before, if anything."""
+        ...
+
+
+class Signal(StrEnum):
+    """What a dead man's switch is told of a tick."""
+
+    START = "start"
+    SUCCESS = "success"
+    FAIL = "fail"
+
+
+class Watch(Protocol):
+    """Who watches the program from outside. Never raises, and never fails a tick."""
+
+    async def signal(self, signal: Signal) -> None: ...
+
+    def show(self, metrics: str) -> None:
+        """Replace what the monitoring reads."""
+        ...
+
+    async def failed(self, *, exit_code: int, at: datetime) -> None:
+        """A tick ended by an error, before it could measure anything."""
+        ...
 
 
 Clock = Callable[[], datetime]

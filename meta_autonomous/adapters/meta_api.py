@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Final, Self
 
 from meta_autonomous.adapters import meta_wire
+from meta_autonomous.adapters.meta_checkup import Checkup
 from meta_autonomous.adapters.meta_delivery import InsightReader
 from meta_autonomous.adapters.meta_http import GraphHttp
 from meta_autonomous.adapters.meta_pace import Pace
@@ -14,9 +16,15 @@ from meta_autonomous.adapters.meta_snapshot import AccountReader
 from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.adapters.meta_wire import AccountIdRow, Odd
 from meta_autonomous.adapters.meta_write import Writer
+from meta_autonomous.domain.condition import AccountFacts, OtherHands, TokenFacts
 from meta_autonomous.domain.entities import Account, AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Change
-from meta_autonomous.ports import Answer, BadAnswer, ConfigError, ReadPlan
+from meta_autonomous.ports import (
+    Answer,
+    BadAnswer,
+    ConfigError,
+    ReadPlan,
+)
 
 GRAPH_URL: Final = "https://graph.facebook.com"
 
@@ -83,6 +91,7 @@ class MetaApi:
         self._reader = AccountReader(
             self._graph, self._pace, self._time, InsightReader(self._graph)
         )
+        self._checkup = Checkup(self._graph, self._time, token)
         self._writer = Writer(
             self._http,
             self._graph,
@@ -116,6 +125,9 @@ class MetaApi:
 
     def requests_made(self) -> int:
         return self._graph.requests
+
+    def quota_used(self) -> Decimal:
+        return self._pace.quota_used
 
     async def account_ids(self) -> tuple[str, ...]:
         """The configured accounts, else all that the token can see."""
@@ -165,6 +177,22 @@ class MetaApi:
     ) -> tuple[Activity, ...]:
         errand = self._errand(account_id, settles=True)
         return await self._reader.activities(errand, since=since, entity_id=entity_id)
+
+    async def token_facts(self) -> TokenFacts:
+        return await self._checkup.token_facts(self._errand(None))
+
+    async def permissions(self) -> frozenset[str] | None:
+        return await self._checkup.permissions(self._errand(None))
+
+    async def account_facts(self, account_id: str) -> AccountFacts:
+        return await self._checkup.account_facts(self._errand(account_id))
+
+    async def other_hands(
+        self, account_id: str, *, since: datetime, our_application_id: str | None
+    ) -> OtherHands:
+        return await self._checkup.other_hands(
+            self._errand(account_id), since=since, ours=our_application_id
+        )
 
     async def write(self, change: Change) -> Answer:
         return await self._writer.write(change)

@@ -73,7 +73,7 @@ def governed(
     level; one whose filters can't be understood is taken for that too."""
     ids: set[str] = set()
     for rule in rules:
-        if rule.status != "ENABLED" or rule.execution_spec.execution_type in _ONLY_TELLS:
+        if rule.status != "ENABLED" or rule.execution_spec.execution_type in ONLY_TELLS:
             continue
         named = _named_ids(rule)
         for level in _levels(rule):
@@ -84,7 +84,7 @@ def governed(
 
 
 #: Rules that tell somebody and change nothing.
-_ONLY_TELLS: Final = frozenset({"NOTIFICATION", "PING_ENDPOINT"})
+ONLY_TELLS: Final = frozenset({"NOTIFICATION", "PING_ENDPOINT"})
 _LEVELS: Final = {"CAMPAIGN": Level.CAMPAIGN, "ADSET": Level.ADSET, "AD": Level.AD}
 
 

@@ -70,6 +70,12 @@ class Pace:
         until = state.blocked_until if settles else max(state.blocked_until, state.full_until)
         return max(until - self._monotonic(), 0.0)
 
+    @property
+    def quota_used(self) -> Decimal:
+        """The largest share of any quota that the latest answers told of; 1 is all of it."""
+        most = max((state.percent for state in self._states.values()), default=0.0)
+        return (Decimal(str(most)) / 100).quantize(Decimal("0.0001"))
+
     def is_busy(self, account_id: str | None) -> bool:
         state = self._states.get(account_id)
         return state is not None and state.percent >= _BUSY_PERCENT

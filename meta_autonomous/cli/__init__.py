@@ -1,6 +1,5 @@
 """The commands: options in, one operation, one rendering, an exit code out."""
 
-from typing import Final
+from meta_autonomous.domain.version import VERSION
 
-#: The package's version, here so that `--version` needs nothing; a test holds it to pyproject.
-VERSION: Final = "0.1.0"
+__all__ = ["VERSION"]

@@ -40,15 +40,16 @@ def check(context: typer.Context, *, as_json: AsJson = False) -> int:
     with session.records(Role.WATCHER) as (store, loaded, _):
         import asyncio
 
-        from meta_autonomous.bootstrap import notifier_for
+        from meta_autonomous.bootstrap import notifier_for, watch_for
         from meta_autonomous.operations.alerts_check import check_alerts, tell
+        from meta_autonomous.operations.metrics import metrics_text
 
         system = loaded.system()
         now = reading_time(loaded)
         checked = check_alerts(store, system, now=now)
-        if checked.new:
-            notifier = notifier_for(loaded)
-            asyncio.run(tell(checked, notifier, platform=system.platform))
+        if store.latest_time() is not None:  # of a system that never ran nothing is to be told
+            asyncio.run(tell(checked, notifier_for(loaded), platform=system.platform))
+            watch_for(loaded).show(metrics_text(store, system, loaded.book(), now=now))
     return _present(session, checked.standing, platform=system.platform, now=now)
 
 

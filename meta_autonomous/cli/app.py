@@ -16,11 +16,13 @@ from meta_autonomous.cli import (
     campaigns,
     creatives,
     demo,
+    doctor,
     estimate,
     explain,
     ledger,
     policies,
     replay,
+    report,
     sandbox,
     setup,
     status,
@@ -33,13 +35,14 @@ from meta_autonomous.cli.session import AsJson
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
-    *("mode", "start", "stop", "policies", "alerts", "ledger"),
+    *("mode", "start", "stop", "policies", "alerts", "ledger", "report"),
     *("replay", "backfill"),
-    *("init", "db", "units", "estimate", "demo", "sandbox"),
+    *("doctor", "init", "db", "units", "estimate", "demo", "sandbox"),
 )
 
 
 class LogFormat(StrEnum):
+    AUTO = "auto"
     TEXT = "text"
     JSON = "json"
 
@@ -84,7 +87,7 @@ def _global_options(
     ] = False,
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How logs on stderr look.")
-    ] = LogFormat.TEXT,
+    ] = LogFormat.AUTO,
     as_json: AsJson = False,  # noqa: ARG001 - `Session.of` reads it
     version: Annotated[  # noqa: ARG001 - its callback prints
         bool,
@@ -93,9 +96,10 @@ def _global_options(
         ),
     ] = False,
 ) -> None:
-    from meta_autonomous.cli.logs import configure
+    from meta_autonomous.cli.logs import configure, under_journal
 
-    configure(as_json=log_format is LogFormat.JSON, debug=debug)
+    is_json = under_journal() if log_format is LogFormat.AUTO else log_format is LogFormat.JSON
+    configure(as_json=is_json, debug=debug)
 
 
 app.command(name="tick")(tick.tick)
@@ -114,6 +118,8 @@ app.command(name="backfill")(replay.backfill)
 app.command(name="estimate")(estimate.estimate)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
+app.command(name="report")(report.report)
+app.command(name="doctor")(doctor.doctor)
 app.command(name="init")(setup.init)
 app.add_typer(setup.db_app, name="db")
 app.command(name="units")(setup.units)

@@ -1,28 +1,61 @@
 """Logs on stderr: text for a person, or one JSON object a line for a collector.
 
-Secrets are taken out of every line, whichever library wrote it.
+Under systemd's journal, and wherever `--log-format json` asks for it, a line is a JSON object with
+`at`, `level`, `logger`, `message` and the tick's id. Secrets are taken out of every line,
+whichever library wrote it: by their looks, and those that this run knows by their value.
 """
 
 import json
 import logging
+import os
 import re
 import sys
+from contextvars import ContextVar
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from meta_autonomous.render.text import visible
 
 _SECRETS: Final = re.compile(
     r"EAA[A-Za-z0-9]{8,}"
     r"|(?<=access_token=)[^&\s\"']+"
+    r"|(?<=input_token=)[^&\s\"']+"
     r"|(?<=appsecret_proof=)[^&\s\"']+"
     r"|(?<=Bearer )[^\s\"']+"
+    r"|(?<=://)[^/\s\"'@]*:[^/\s\"']*(?=@)"
 )
+_HIDDEN: Final = "[secret]"
+#: A shorter value would be found in innocent words.
+_SHORTEST: Final = 8
 #: Libraries that log whole URLs, or a line for each step of a request.
-_TALKATIVE: Final = ("httpx2", "httpcore2", "asyncio", "sqlalchemy", "alembic")
+_TALKATIVE: Final = ("httpx2", "httpcore2", "asyncio", "sqlalchemy", "alembic", "apprise")
+
+_known: set[str] = set()
+_tick_id: ContextVar[str | None] = ContextVar("tick_id", default=None)
+
+
+def hide(*secrets: str | None) -> None:
+    """Take these out of everything that is told from now on, however a URL spells them."""
+    for secret in secrets:
+        if secret is not None and len(secret) >= _SHORTEST:
+            _known.update((secret, quote(secret, safe=""), quote_plus(secret)))
 
 
 def redacted(text: str) -> str:
-    return _SECRETS.sub("[secret]", text)
+    for secret in sorted(_known, key=len, reverse=True):
+        text = text.replace(secret, _HIDDEN)
+    return _SECRETS.sub(_HIDDEN, text)
+
+
+def within_tick(tick_id: str) -> None:
+    """Name the tick on every line from now on."""
+    _tick_id.set(tick_id)
+
+
+def under_journal() -> bool:
+    """Whether systemd collects stderr. A terminal that a session manager started has the variable
+    too, and is read by a person."""
+    return bool(os.environ.get("JOURNAL_STREAM")) and not sys.stderr.isatty()
 
 
 def configure(*, as_json: bool, debug: bool) -> None:
@@ -40,9 +73,13 @@ def configure(*, as_json: bool, debug: bool) -> None:
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         told = redacted(visible(record.getMessage()))
-        trace = redacted(self.formatException(record.exc_info)) if record.exc_info else ""
-        head = f"{record.levelname.lower()}: {record.name.removeprefix('meta_autonomous.')}: "
-        return f"{head}{told}\n{trace}".rstrip()
+        trace = _trace(self, record)
+        tick = _tick_id.get()
+        place = record.name.removeprefix("meta_autonomous.").removeprefix("meta_auto.")
+        head = f"{record.levelname.lower()}: {place}: "
+        tail = f" tick={tick}" if tick is not None else ""
+        lines = [f"{head}{told}{tail}", *(visible(line) for line in trace.splitlines())]
+        return "\n".join(lines)
 
 
 class _Json(logging.Formatter):
@@ -51,8 +88,13 @@ class _Json(logging.Formatter):
             "at": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
+            "tick_id": _tick_id.get(),
             "message": redacted(record.getMessage()),
         }
         if record.exc_info:
-            entry["trace"] = redacted(self.formatException(record.exc_info))
+            entry["trace"] = _trace(self, record)
         return json.dumps(entry)
+
+
+def _trace(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    return redacted(formatter.formatException(record.exc_info)) if record.exc_info else ""

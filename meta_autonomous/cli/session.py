@@ -21,6 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, n
 EXIT_DONE: Final = 0
 EXIT_REFUSED: Final = 3
 EXIT_PARTLY: Final = 4
+EXIT_LATER: Final = 75
 
 
 class Role(Enum):
@@ -54,9 +55,12 @@ class Session:
 
     def settings(self) -> "LoadedSettings":
         """What the configuration says. Raises ConfigError."""
+        from meta_autonomous.cli.logs import hide
         from meta_autonomous.config import load
 
-        return load(self.config, os.environ, Path.cwd())
+        loaded = load(self.config, os.environ, Path.cwd())
+        hide(*loaded.secrets())
+        return loaded
 
     def permit(self, loaded: "LoadedSettings", role: Role) -> "Actor":
         """Who is asking, if that person may. Raises NotAllowed."""

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meta_autonomous.cli import completing
-from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session
+from meta_autonomous.cli.session import (
+    EXIT_DONE,
+    EXIT_LATER,
+    EXIT_REFUSED,
+    AsJson,
+    Role,
+    Session,
+)
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
@@ -41,7 +48,12 @@ def tick(
     accounts = [number.removeprefix("act_") for number in account or ()]
     import asyncio
 
-    report = asyncio.run(_tick(loaded, actor, accounts, dry_run=dry_run))
+    try:
+        report = asyncio.run(_tick(loaded, actor, accounts, dry_run=dry_run))
+    except Exception as error:
+        if not dry_run:
+            asyncio.run(_show_failure(loaded, error))
+        raise
     if quiet and not session.as_json and report.exit_code == EXIT_DONE:
         return EXIT_DONE
     shaped = report.to_json()
@@ -59,16 +71,30 @@ async def _tick(
     import threading
 
     from meta_autonomous.bootstrap import Purpose, new_tick_id, open_world
-    from meta_autonomous.operations.auto_worker import tick as run_tick
+    from meta_autonomous.cli.logs import within_tick
+    from meta_autonomous.operations.watched import watched_tick
 
     terminated = threading.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
     purpose: Purpose = "dry_run" if dry_run else "tick"
     async with open_world(loaded, actor=actor, purpose=purpose) as world:
-        return await run_tick(
+        tick_id = new_tick_id(world.clock())
+        within_tick(tick_id)
+        return await watched_tick(
             world,
-            tick_id=new_tick_id(world.clock()),
+            tick_id=tick_id,
             accounts=accounts,
             dry_run=dry_run,
             stop_requested=lambda: terminated.is_set() or not world.store.runtime().is_started,
         )
+
+
+async def _show_failure(loaded: "LoadedSettings", error: Exception) -> None:
+    """Tell those who watch from outside, unless it is another tick's turn or this one's caller
+    who is wrong."""
+    from meta_autonomous.bootstrap import wall_clock, watch_for
+    from meta_autonomous.cli.failures import explained
+
+    code = explained(error).exit_code
+    if code not in (EXIT_REFUSED, EXIT_LATER):
+        await watch_for(loaded).failed(exit_code=code, at=wall_clock())

@@ -2,7 +2,13 @@
 
 from meta_autonomous.config.actors import current as current_actor
 from meta_autonomous.config.keys import TABLES, Key
-from meta_autonomous.config.loaded import LoadedSettings, effective, explain_for, load
+from meta_autonomous.config.loaded import (
+    LoadedSettings,
+    effective,
+    every_problem,
+    explain_for,
+    load,
+)
 from meta_autonomous.config.problems import Problem, SettingsError
 from meta_autonomous.config.settings import KEYS, AutonomousSettings
 from meta_autonomous.config.showing import Sourced
@@ -20,6 +26,7 @@ __all__ = [
     "Sourced",
     "current_actor",
     "effective",
+    "every_problem",
     "explain_for",
     "load",
 ]

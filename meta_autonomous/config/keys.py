@@ -27,6 +27,7 @@ class Kind:
     shape: Shape
     allowed: str
     unit: str = ""
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,5 +179,9 @@ Settle = Annotated[
     Kind(shape=Shape.WHOLE, unit="seconds", allowed="whole seconds from 0 to 86400 (one day)"),
 ]
 
-SECRET: Final = Kind(shape=Shape.TEXT, allowed="one line of printable characters without spaces")
+SECRET: Final = Kind(
+    shape=Shape.TEXT,
+    allowed="one line of printable characters without spaces",
+    is_secret=True,
+)
 PATH: Final = Kind(shape=Shape.TEXT, allowed="an absolute path (~ is your home)")

@@ -1,7 +1,7 @@
 """The configuration as a command has it: the values, where each is from, and what they mean."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Final
@@ -24,13 +24,22 @@ from meta_autonomous.config.showing import (
     shown,
     shown_number,
 )
-from meta_autonomous.config.sources import Gathered, Source, default_state_dir, gather, toml_place
+from meta_autonomous.config.sources import (
+    Gathered,
+    Layer,
+    Source,
+    default_state_dir,
+    gather,
+    toml_place,
+)
+from meta_autonomous.config.values import passwords
 from meta_autonomous.decision.limits import Freeze, Limits, Override, PolicyBook, Scope
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.ports import System
 
 _SETTLE_FOR_TESTS: Final = 300
 _DATABASE: Final = "meta-auto.sqlite3"
+_METRICS: Final = "metrics.prom"
 _TOKEN: Final = "meta_access_token"  # noqa: S105 - a name
 _APP_SECRET: Final = "meta_app_secret"  # noqa: S105 - a name
 
@@ -89,6 +98,15 @@ class LoadedSettings:
         return self.settings.meta_auto_notify_urls
 
     @property
+    def metrics_file(self) -> Path:
+        return self.settings.meta_auto_metrics_file or self.state_dir / _METRICS
+
+    def ping_url(self) -> str | None:
+        """Whoever knows it can feign ticks. None also where this person may not read it."""
+        value = self.settings.meta_auto_ping_url
+        return value.get_secret_value() if value is not None else None
+
+    @property
     def graph_url(self) -> str:
         return self.settings.meta_graph_url
 
@@ -102,6 +120,14 @@ class LoadedSettings:
 
     def app_secret(self) -> str | None:
         return self._secret(_APP_SECRET, self.settings.meta_app_secret)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Everything that must never be shown, as far as this person may read it."""
+        settings = self.settings
+        values = (getattr(settings, name) for name, key in KEYS.items() if key.is_secret)
+        known = [value.get_secret_value() for value in values if value is not None]
+        urls = (*self.notify_urls, settings.meta_auto_database_url or "")
+        return (*known, *self.notify_urls, *passwords(urls))
 
     def _secret(self, name: str, value: SecretStr | None) -> str | None:
         if name in self.gathered.unreadable:
@@ -163,10 +189,50 @@ def load(
 
     Raises SettingsError (a ConfigError) that names everything wrong.
     """
-    find_toml = partial(toml_place, config_path, cwd)
-    found = gather(env, cwd / ".env", cli=cli, find_toml=find_toml)
+    found = gather(env, cwd / ".env", cli=cli, find_toml=partial(toml_place, config_path, cwd))
     if found.problems:
         raise SettingsError(found.problems)
+    return _assembled(found, env)
+
+
+def every_problem(
+    config_path: Path | None, env: Mapping[str, str], cwd: Path
+) -> tuple[Problem, ...]:
+    """All that is wrong with the configuration, at whatever stage it would be found: what `load`
+    raises first, and with that left out what it would raise next; then whether one can act."""
+    try:
+        found = gather(env, cwd / ".env", find_toml=partial(toml_place, config_path, cwd))
+    except SettingsError as error:
+        return error.problems
+    problems = list(found.problems)
+    values = _without(problems, found.values)
+    while True:
+        try:
+            _assembled(replace(found, values=values), env).require_actionable()
+        except SettingsError as error:
+            problems += [one for one in error.problems if not _follows(one, problems)]
+            rest = _without(error.problems, values)
+        else:
+            break
+        if len(rest) == len(values):
+            break  # what is wrong is no single value: nothing more can be left out
+        values = rest
+    return tuple(dict.fromkeys(problems))
+
+
+def _without(problems: Sequence[Problem], values: Layer) -> Layer:
+    """The values that are not among what is wrong."""
+    wrong = {problem.key for problem in problems}
+    return {name: one for name, one in values.items() if one.origin.spelled not in wrong}
+
+
+def _follows(problem: Problem, others: Iterable[Problem]) -> bool:
+    """Whether a value is missing only because what gives it is wrong: a token's unread file."""
+    return any(other.key.startswith(problem.key) for other in others)
+
+
+def _assembled(found: Gathered, env: Mapping[str, str]) -> LoadedSettings:
+    """Raises SettingsError."""
     origins = {
         name: Origin(spelled=key.variable, where=Source.DEFAULT.value)
         for name, key in KEYS.items()

@@ -365,6 +365,25 @@ class AutonomousSettings(BaseSettings):
         example='["mailto:ads-team@example.com"]',
         is_private=True,
     )
+    meta_auto_metrics_file: _Path = _in(
+        "notify",
+        default=None,
+        says="The Prometheus textfile that every tick and `alerts check` write. Not set: "
+        "metrics.prom in the state folder, which only its owner may enter: for node_exporter "
+        "name a file in its textfile folder.",
+        example='"/var/lib/prometheus/node-exporter/meta-auto.prom"',
+    )
+    meta_auto_ping_url: Annotated[
+        Annotated[SecretStr, AfterValidator(values.secret), AfterValidator(values.ping_url)]
+        | None,
+        Kind(shape=Shape.TEXT, allowed="a URL with https or http", is_secret=True),
+    ] = _in(
+        "notify",
+        default=None,
+        says="A dead man's switch: asked for with /start when a tick begins, as it is after one "
+        "that worked, with /fail after one that did not. Never in this file.",
+        is_private=True,
+    )
 
     meta_auto_admins: _Names = _in(
         "access",
@@ -524,7 +543,7 @@ def _described(name: str, field: "FieldInfo") -> Key:
         says=field.description or "",
         example=extra["example"],
         looser=OVERRIDABLE.get(name),
-        is_secret=kind is SECRET,
+        is_secret=kind.is_secret,
         is_private=extra["is_private"],
     )
 

@@ -428,10 +428,11 @@ def _unknown_currency(name: str, where: str, code: str) -> Problem:
 
 
 def _secret_problem(name: str, where: str, says: str) -> Problem:
+    or_file = f" or {name.upper()}{_FILE.upper()}" if name.lower() + _FILE in KEYS else ""
     return Problem(
         key=name,
         where=where,
         says=says,
         allowed="the environment, a private .env, a file of mode 0600, a systemd credential",
-        remedy=f"Give it as {name.upper()} or {name.upper()}_FILE.",
+        remedy=f"Give it as {name.upper()}{or_file}.",
     )

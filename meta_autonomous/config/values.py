@@ -5,7 +5,7 @@ Every function takes what a person wrote and raises ValueError with a half sente
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -108,6 +108,14 @@ def notify_urls(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
+def ping_url(value: SecretStr) -> SecretStr:
+    """A web address without a fragment. It is a secret: nothing of it is repeated."""
+    url = _split(value.get_secret_value())
+    if url.scheme not in ("http", "https") or not url.hostname or url.fragment:
+        raise ValueError("is not a URL with https or http")
+    return value
+
+
 def absolute(path: Path) -> Path:
     """A whole path. A relative one would mean another place for every folder of start."""
     try:
@@ -135,6 +143,17 @@ def holds_password(url: str) -> bool:
     except ValueError:
         return True
     return parts.password is not None or "password=" in parts.query.lower()
+
+
+def passwords(urls: Iterable[str]) -> tuple[str, ...]:
+    """The passwords in the URLs that have one."""
+    found = []
+    for url in urls:
+        try:
+            found.append(urlsplit(url).password)
+        except ValueError:
+            continue
+    return tuple(password for password in found if password)
 
 
 def redacted(url: str) -> str:

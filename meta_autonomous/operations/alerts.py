@@ -21,6 +21,7 @@ FAILING_AT_LEAST: Final = 5
 BLOCKED_SHARE: Final = Decimal("0.50")
 BLOCKED_AT_LEAST: Final = 10
 A_DAY: Final = timedelta(hours=24)
+TOKEN_EXPIRING: Final = "token_expiring"  # noqa: S105 - an alert's key
 HARD_STOP_STANDS: Final = timedelta(hours=24)
 
 _TRIED: Final = frozenset({ActionStatus.EXECUTED, ActionStatus.UNDONE, ActionStatus.FAILED})
@@ -74,6 +75,8 @@ def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime
         )
     if alert.key.startswith("dead_guard:"):
         return True  # it rests on the policy alone, which every tick knows
+    if alert.key == TOKEN_EXPIRING:
+        return report.token is not None
     if not alert.key.startswith(_REVIEWED):
         return False
     account_id = alert.key.partition(":")[2]
@@ -102,26 +105,45 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
             "`meta-auto policies selftest`; mend the setting, or accept it by `meta-auto mode "
             f"set auto --accept {guard}`.",
         )
-    for account_id, message in report.auth_failures.items():
-        yield alert(f"auth:{account_id}", "critical", f"Ad account {account_id}: {message}")
-    for account_id, message in report.penalties.items():
+    if report.token is not None and report.token.expires_soon(now):
         yield alert(
+            TOKEN_EXPIRING,
+            "warning",
+            f"The access token expires at {report.token.expires_at:%Y-%m-%d %H:%M} UTC; after "
+            "that nothing works. Create a new system-user token and put it in its place.",
+        )
+    yield from _of_refusals(report, alert_of=alert)
+    yield from _of_accounts(report, alert_of=alert)
+    yield from _of_actions(report, alert_of=alert)
+    if report.situations:
+        yield from _of_the_day(world, now, alert_of=alert)
+        yield from _of_spend(report, world, alert_of=alert)
+
+
+def _of_refusals(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
+    for account_id, message in report.auth_failures.items():
+        yield alert_of(f"auth:{account_id}", "critical", f"Ad account {account_id}: {message}")
+    for account_id, message in report.penalties.items():
+        yield alert_of(
             f"penalised:{account_id}",
             "critical",
             f"Ad account {account_id} is blocked for breaking Meta's rules: nothing is sent there "
             f"for some hours. Look into Account Quality. {message}",
         )
+
+
+def _of_accounts(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:
     for account_id, situation in report.situations.items():
         account = situation.snapshot.account
         if not account.can_deliver:
-            yield alert(
+            yield alert_of(
                 f"account_status:{account_id}",
                 "warning",
                 f"Ad account {account_id} has status {account.status}: its ads can't run, and "
                 "nothing is decided there. Look at it in Ads Manager.",
             )
         if situation.purchases_28d == 0:
-            yield alert(
+            yield alert_of(
                 f"no_purchases:{account_id}",
                 "warning",
                 f"Ad account {account_id} has had no purchase in 28 days: nothing is decided "
@@ -129,7 +151,7 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
             )
         if situation.outage is not None:
             outage = situation.outage
-            yield alert(
+            yield alert_of(
                 f"tracking_outage:{account_id}",
                 "critical",
                 f"Ad account {account_id}: {outage.seen_purchases} purchases on "
@@ -137,10 +159,6 @@ def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[Ale
                 f"{outage.expected_purchases:.0f} were to be expected: tracking looks broken. "
                 "Nothing is executed automatically until it recovers.",
             )
-    yield from _of_actions(report, alert_of=alert)
-    if report.situations:
-        yield from _of_the_day(world, now, alert_of=alert)
-        yield from _of_spend(report, world, alert_of=alert)
 
 
 def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRecord]:

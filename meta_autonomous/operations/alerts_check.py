@@ -9,8 +9,16 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meta_autonomous.domain.intent import AttemptState
+from meta_autonomous.domain.news import News
 from meta_autonomous.operations.reconcile import doubt_alert
-from meta_autonomous.ports import WORKER, AlertRecord, LedgerCheck, Notifier, Store, System
+from meta_autonomous.ports import (
+    WORKER,
+    AlertRecord,
+    LedgerCheck,
+    Notifier,
+    Store,
+    System,
+)
 
 NO_TICKS: Final = "no_ticks"
 LEDGER_BROKEN: Final = "ledger_broken"
@@ -42,15 +50,16 @@ def check_alerts(store: Store, system: System, *, now: datetime) -> Checked:
 
 
 async def tell(checked: Checked, notifier: Notifier, *, platform: str) -> bool:
-    """One message with all that is new."""
+    """One message with all that is new; without news, what could not be told before."""
     if not checked.new:
-        return False
-    where = "SANDBOX " if platform == "sandbox" else ""
-    count = len(checked.new)
+        return await notifier.catch_up()
     return await notifier.send(
-        subject=f"{where}meta-auto: {count} alert{'' if count == 1 else 's'}",
-        body="\n".join(f"ALERT {alert.message}" for alert in checked.new),
-        is_urgent=True,
+        News(
+            platform=platform,
+            about="alerts check",
+            alerts=tuple(alert.message for alert in checked.new),
+            is_urgent=True,
+        )
     )
 
 

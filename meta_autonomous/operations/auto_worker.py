@@ -8,7 +8,7 @@ A dry run is the same read and the same decisions, and stops before the first th
 import asyncio
 import logging
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,6 +29,7 @@ from meta_autonomous.operations.record import record_account, record_case, recor
 from meta_autonomous.operations.selftest import dead_guards
 from meta_autonomous.operations.staleness import supersede_stale
 from meta_autonomous.operations.tick_report import AccountState, Ending, Stopped, TickReport
+from meta_autonomous.operations.token_watch import watch_token
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     WORKER,
@@ -72,6 +73,7 @@ async def tick(
             await _settle_doubts(world, mine, report, now, in_time)
             if trusted is not None:
                 world.store.expire(now=trusted)
+                await _watch_token(world, report, trusted, in_time)
         if report.is_running:
             observed = await _observe_all(world, mine, report, now, in_time)
             plan, circumstances = _decide(world, observed, report, now)
@@ -168,6 +170,13 @@ def _broken(account_id: str, bug: Exception) -> PlatformError:
         f"something in it broke meta-auto: {describe(bug)[:200]}",
         remedy="Run it again with --debug before the command to see where, and please report it.",
     )
+
+
+async def _watch_token(
+    world: World, report: TickReport, now: datetime, in_time: ReadingTime
+) -> None:
+    with suppress(PlatformError):  # nobody is told of it: the other reads will tell
+        report.token = await in_time(watch_token(world, now=now))
 
 
 def _blocked_until(world: World, account_id: str, now: datetime) -> datetime | None:
@@ -325,7 +334,10 @@ async def _finish(world: World, report: TickReport, now: datetime) -> None:
     take the ledger's head to where whoever may rewrite the ledger can't."""
     review_alerts(world, report, now=now)
     ended_at = await _time_of_end(world, report, now)
-    world.store.finish_tick(report.tick_id, at=ended_at, report=report.to_json())
+    record = report.to_record(
+        ended_at=world.wall_now, before=world.store.last_tick(), quota=world.platform.quota_used()
+    )
+    world.store.finish_tick(report.tick_id, at=ended_at, report=record)
     report.ledger_head = world.store.ledger_head()
     logger.info("tick=%s ledger_head=%s", report.tick_id, report.ledger_head)
     await send_digest(world, report)

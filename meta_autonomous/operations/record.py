@@ -152,6 +152,8 @@ def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, 
     """The few numbers that say how the entity stands, for lists."""
     evaluation = situation.evaluation(entity)
     daily = entity.budget.daily(situation.snapshot.observed_at) if entity.budget else None
+    estimate = None if evaluation is None else evaluation.estimate
+    low, high = (None, None) if estimate is None else estimate.posterior.interval()
     return {
         "account_id": situation.snapshot.account.id,
         "status": entity.effective_status,
@@ -163,6 +165,8 @@ def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, 
         "purchases": 0 if evaluation is None else evaluation.facts.purchases,
         "roas": None if evaluation is None else number(evaluation.roas),
         "expected_roas": None if evaluation is None else number(evaluation.expected_roas),
+        "roas_low": None if low is None else round(low, 6),
+        "roas_high": None if high is None else round(high, 6),
         "confidence": None if evaluation is None else number(_confidence(evaluation, limits)),
         **({} if evaluation is None else _belief(evaluation, limits)),
     }

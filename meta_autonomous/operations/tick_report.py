@@ -16,10 +16,12 @@ from meta_autonomous.domain.performance import NOTHING
 from meta_autonomous.operations.execute import Executed
 from meta_autonomous.operations.reconcile import Reconciled
 from meta_autonomous.operations.shapes import counts_of, decision_shape
+from meta_autonomous.operations.token_watch import TokenWatch
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     AlertRecord,
     AuthFailed,
+    Json,
     Penalised,
     PlatformError,
     Throttled,
@@ -104,6 +106,7 @@ class TickReport:
     penalties: dict[str, str] = field(default_factory=dict)
     warnings: Callable[[], tuple[str, ...]] = tuple  # of the platform; they stop nothing
     ledger_head: str | None = None  # SEQ:HASH after this tick's last entry
+    token: TokenWatch | None = None  # until when the token holds; None when nobody could tell
     dead_guards: tuple[str, ...] = ()  # that can't fire in auto mode, and nobody accepted
 
     @classmethod
@@ -241,6 +244,23 @@ class TickReport:
         if states and nothing_worked and all(state in _LATER for state in states):
             return EXIT_LATER
         return EXIT_DONE
+
+    def to_record(self, *, ended_at: datetime, before: Json | None, quota: Decimal) -> Json:
+        """What is kept of the tick: its JSON, and what monitoring asks about. `ended_at` is this
+        machine's time, `before` the record of the tick before."""
+        known: Json = (before or {}).get("run", {})
+        ended = ended_at.isoformat(timespec="seconds")
+        return {
+            **self.to_json(),
+            "run": {
+                "exit_code": self.exit_code,
+                "ended_at": ended,
+                "duration_ms": round(self.elapsed() * 1000),
+                "quota_used": str(quota),
+                "last_success_at": ended if self.success else known.get("last_success_at"),
+                "token": self.token.to_json() if self.token is not None else None,
+            },
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The contract's tick JSON."""

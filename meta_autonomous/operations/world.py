@@ -1,10 +1,30 @@
 """The live world that every deed is given: doors, policy and the person at the keyboard."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.ports import Actor, AdsPlatform, Clock, Notifier, Store, System
+from meta_autonomous.ports import (
+    Actor,
+    AdsPlatform,
+    Clock,
+    Notifier,
+    Signal,
+    Store,
+    System,
+    Watch,
+)
+
+
+class Unwatched:
+    """Nobody watches."""
+
+    async def signal(self, signal: Signal) -> None: ...
+
+    def show(self, metrics: str) -> None: ...
+
+    async def failed(self, *, exit_code: int, at: datetime) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,3 +40,10 @@ class World:
     actor: Actor
     notifier: Notifier
     clock: Clock
+    watch: Watch = field(default_factory=Unwatched)
+    wall_clock: Clock | None = None  # this machine's, which on the sandbox is not `clock`
+
+    @property
+    def wall_now(self) -> datetime:
+        """For those who watch from outside: they know no sandbox's time."""
+        return (self.wall_clock or self.clock)()

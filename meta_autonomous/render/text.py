@@ -1,45 +1,32 @@
 """Values as words: amounts, shares, times, and foreign text made harmless."""
 
-import unicodedata
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-UNKNOWN: Final = "-"
-LONGEST_NAME: Final = 120
+from meta_autonomous.domain.text import LONGEST_NAME, clean, visible
 
-#: Controls, format signs (bidi among them), surrogates, private use, unassigned, line separators:
-#: whatever could move a cursor, reverse a line or hide.
-_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_ONE_BYTE: Final = 0xFF
-_TWO_BYTES: Final = 0xFFFF
+__all__ = [
+    "LONGEST_NAME",
+    "amount",
+    "clean",
+    "counted",
+    "moment",
+    "parsed",
+    "percent",
+    "ratio",
+    "relative",
+    "signed_percent",
+    "span",
+    "usd",
+    "visible",
+]
+
+UNKNOWN: Final = "-"
 
 _MINUTE: Final = timedelta(minutes=1)
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
-
-
-def visible(text: str) -> str:
-    """The same text on one line, with everything that a terminal would act on spelt out."""
-    if text.isprintable():
-        return text
-    return "".join(_spelt(sign) for sign in text)
-
-
-def clean(text: str, longest: int = LONGEST_NAME) -> str:
-    """A foreign string for display: visible, and no longer than it may be. For people only:
-    JSON and the database keep the exact text."""
-    shown = visible(text)
-    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
-
-
-def _spelt(sign: str) -> str:
-    if unicodedata.category(sign) not in _UNSAFE:
-        return sign
-    code = ord(sign)
-    if code <= _ONE_BYTE:
-        return f"\\x{code:02x}"
-    return f"\\u{code:04x}" if code <= _TWO_BYTES else f"\\U{code:08x}"
 
 
 def amount(value: Decimal | str | None, currency: str = "") -> str:

@@ -16,6 +16,7 @@ MANAGER = [
     ["actions", "list"],
     ["campaigns", "list"],
     ["explain", "123"],
+    ["report"],
     ["ledger", "list"],
     ["ledger", "verify"],
     ["ledger", "export"],
@@ -36,6 +37,7 @@ ADMIN = [
     ["start"],
     ["stop"],
     ["db", "upgrade"],
+    ["doctor"],
 ]
 #: Where there is something on record to do it to.
 ADMIN_LATER = [

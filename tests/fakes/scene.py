@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AdSet, Budget, BudgetKind, Entity
+from meta_autonomous.domain.news import News
 from meta_autonomous.domain.quantities import Currency, Money, Rates
 from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.reconcile import Reconciled, reconcile
@@ -92,7 +93,10 @@ def _leg(entity: Entity, proposed: Money, now: datetime) -> BudgetLeg:
 
 
 class NoNotifier:
-    async def send(self, *, subject: str, body: str, is_urgent: bool) -> bool:
+    async def send(self, news: News) -> bool:
+        return True
+
+    async def catch_up(self) -> bool:
         return True
 
 

@@ -14,12 +14,14 @@ from typing import Any, Final, TypeVar
 import pytest
 
 from meta_autonomous.adapters.database import Database
+from meta_autonomous.adapters.letters import letter
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.adapters.sandbox import TOKEN, Sandbox, changes, scenario
 from meta_autonomous.adapters.sandbox import store as sandbox_store
 from meta_autonomous.adapters.sandbox.plan import account_values
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.action import ActionStatus
+from meta_autonomous.domain.news import News
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.operations.auto_worker import tick
 from meta_autonomous.operations.by_person import Handled
@@ -49,8 +51,12 @@ class Mailbox:
 
     letters: list[tuple[str, str, bool]] = field(default_factory=list)
 
-    async def send(self, *, subject: str, body: str, is_urgent: bool) -> bool:
-        self.letters.append((subject, body, is_urgent))
+    async def send(self, news: News) -> bool:
+        sent = letter(news)
+        self.letters.append((sent.subject, sent.text, sent.is_urgent))
+        return True
+
+    async def catch_up(self) -> bool:
         return True
 
 

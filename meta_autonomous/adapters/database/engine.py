@@ -235,10 +235,23 @@ def check_file(path: Path, *, read_only: bool) -> None:
     """Refuse a file that others could have written. Raises ConfigError."""
     refuse_network_file_system(path)
     try:
-        found = path.stat()
+        found = path.lstat()
         folder = path.parent.stat()
     except OSError as error:
         raise unavailable(error, path) from error
+    if stat.S_ISLNK(found.st_mode):
+        raise ConfigError(
+            f"the database {path} is a symbolic link, which may lead anywhere",
+            remedy="name the file itself in META_AUTO_DATABASE_URL or META_AUTO_STATE_DIR",
+        )
+    # Where nothing can be left beside it, looking into another account's is harmless.
+    is_harmless = read_only and not os.access(path.parent, os.W_OK)
+    if found.st_uid != os.geteuid() and not is_harmless:
+        raise ConfigError(
+            f"the database {path} belongs to another account (uid {found.st_uid})",
+            remedy="run it as that account (sudo -u ACCOUNT meta-auto …): files that you would "
+            "make beside it are not for it to read",
+        )
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"{path} is not a file", remedy="check META_AUTO_DATABASE_URL")
     if folder.st_mode & stat.S_IWOTH and not folder.st_mode & stat.S_ISVTX:

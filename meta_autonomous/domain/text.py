@@ -1,0 +1,35 @@
+"""Foreign text made harmless to look at. It decides nothing, and is kept as it is."""
+
+import unicodedata
+from typing import Final
+
+LONGEST_NAME: Final = 120
+
+#: Controls, format signs (bidi among them), surrogates, private use, unassigned, line separators:
+#: whatever could move a cursor, reverse a line or hide.
+_UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_ONE_BYTE: Final = 0xFF
+_TWO_BYTES: Final = 0xFFFF
+
+
+def visible(text: str) -> str:
+    """The same text on one line, with everything that a terminal would act on spelt out."""
+    if text.isprintable():
+        return text
+    return "".join(_spelt(sign) for sign in text)
+
+
+def clean(text: str, longest: int = LONGEST_NAME) -> str:
+    """A foreign string for display: visible, and no longer than it may be. For people only:
+    JSON and the database keep the exact text."""
+    shown = visible(text)
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def _spelt(sign: str) -> str:
+    if unicodedata.category(sign) not in _UNSAFE:
+        return sign
+    code = ord(sign)
+    if code <= _ONE_BYTE:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code <= _TWO_BYTES else f"\\U{code:08x}"
