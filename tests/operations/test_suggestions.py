@@ -285,6 +285,20 @@ def test_what_was_approved_before_counts_for_the_countries(live):
     assert "[policy.geo_distribution]" in second.message
 
 
+def test_what_was_paused_before_counts_for_the_countries_too(live):
+    france = "LAL 2% - High value"
+    live.limited(min_spain_percentage=Decimal(0), block_increase_while_learning=False).tick()
+    pause, raised = live.pending(FAILS), live.pending(france)
+    present = live.inside(lambda world: geography(world, live.account_id))
+    more, less = raised.amount_usd * 100, -pause.amount_usd * 100
+    french = present.amounts["FR"] + more
+    with_italy, without = (french / (present.known + more - gone) for gone in (0, less))
+    live.limited(max_single_country_pct=(with_italy + without) / 2)
+    first, second = live.approve(pause.id, raised.id)
+    assert (first.exit_code, second.exit_code) == (0, 3)
+    assert "[policy.geo_distribution]" in second.message
+
+
 async def geography(world: World, account_id: str) -> Geography:
     now = await world.platform.trusted_now()
     seen = await observe(world, account_id, now=now)
