@@ -79,6 +79,9 @@ def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime
         return report.token is not None
     if not alert.key.startswith(_REVIEWED):
         return False
+    if alert.key.startswith("spend_"):
+        # Less than all accounts spend less than all of them.
+        return {*world.system.account_ids, *report.accounts} <= set(report.situations)
     account_id = alert.key.partition(":")[2]
     # Of what was not looked at nothing is known, so it is not over.
     return account_id in report.situations if account_id else bool(report.situations)

@@ -1,5 +1,6 @@
 """What people must hear of: raised once, cleared once, on the served sandbox."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.undo import undo
 from meta_autonomous.ports import LedgerEvent
-from tests.operations.live_world import ANA, FAILS, GROWS, Live, outcome_of
+from tests.operations.live_world import ANA, FAILS, GROWS, SECOND_ACCOUNT, Live, outcome_of
 
 pytestmark = pytest.mark.slow
 
@@ -106,6 +107,18 @@ def test_a_tick_that_looked_at_nothing_clears_nothing(live):
     assert "spend_over_cap" in keys(live.tick())
 
 
+def test_what_only_some_accounts_spent_clears_nothing(live):
+    assert capped(live, 1_000) == {"spend_over_cap"}
+    live.system = replace(live.system, account_ids=(live.account_id, SECOND_ACCOUNT))
+    live.sandbox.inject(faults.unauthorised(), match=f"act_{live.account_id}", times=1000)
+    report = live.tick()
+    assert set(report.situations) == {SECOND_ACCOUNT}
+    assert "spend_over_cap" in keys(report)
+    live.sandbox.clear_faults()
+    assert "spend_over_cap" in keys(live.tick(accounts=[SECOND_ACCOUNT]))
+    assert capped(live, 2_000) == set()
+
+
 def test_a_runaway_day_is_told_of(live):
     assert f"runaway_day:{live.account_id}" not in keys(live.tick())
     live.sandbox.edit(live.sandbox.find(GROWS), daily_budget=5_000)  # of which far more is spent
@@ -190,3 +203,66 @@ def test_many_pauses_at_once_are_told_of_and_wait_for_a_person(live):
 
 def test_the_days_of_the_sandbox_are_what_the_test_thinks(live):
     assert live.sandbox.now().date() == date(2026, 11, 2)
+
+
+# --- the token ----------------------------------------------------------------------------------
+
+
+def token_ends_in(live: Live, **left: float) -> None:
+    ends = int((live.sandbox.now() + timedelta(**left)).timestamp())
+    live.sandbox.clear_faults()
+    live.sandbox.inject(
+        faults.altered(lambda document: document["data"].update(expires_at=ends)),
+        match="debug_token",
+        times=1000,
+    )
+
+
+def test_a_token_that_expires_within_two_weeks_is_told_of_until_it_is_renewed(live):
+    token_ends_in(live, days=14, seconds=1)
+    assert "token_expiring" not in keys(live.tick())
+    live.passes(hours=24)
+    (alert,) = [one for one in live.tick().alerts if one.key == "token_expiring"]
+    assert "expires at 2026-11-16" in alert.message
+    live.sandbox.inject(faults.error(2), match="debug_token", times=4)
+    live.passes(minutes=30)
+    assert "token_expiring" in keys(live.tick())  # of what Meta does not tell nothing is known
+    live.sandbox.clear_faults()
+    live.passes(minutes=30)
+    assert "token_expiring" not in keys(live.tick())  # the new one never expires
+
+
+def test_meta_is_asked_about_a_lasting_token_once_a_day(live):
+    def asked() -> int:
+        return sum("debug_token" in one.text for one in live.sandbox.requests)
+
+    live.tick()
+    live.passes(hours=23)
+    live.tick()
+    assert asked() == 1
+    live.passes(hours=2)
+    live.tick()
+    assert asked() == 2
+
+
+# --- exactly at the limit -----------------------------------------------------------------------
+
+
+def test_exactly_nine_tenths_of_the_cap_are_not_near_it(live):
+    assert capped(live, 1_188) == {"spend_near_cap"}  # 1069.79 is 90.05 %
+    assert capped(live, 1_189) == set()  # ... and 89.97 %
+
+
+def test_an_alert_is_repeated_daily_until_somebody_took_note(live):
+    live.limited(max_daily_spend_usd=Decimal(1_000))
+    first = live.tick()
+    assert "spend_over_cap" in new(first)
+    with live.database() as store:
+        (alert,) = [one for one in store.open_alerts() if one.key == "spend_over_cap"]
+        for hours, repeated in ((23, False), (24, True), (47, False), (48, True)):
+            again = replace(alert, raised_at=alert.raised_at + timedelta(hours=hours))
+            assert store.raise_alert(again, who="autonomous_worker") is repeated
+        assert store.acknowledge_alert("spend_over_cap", who="ana", at=live.sandbox.now())
+        later = replace(alert, raised_at=alert.raised_at + timedelta(hours=99))
+        assert store.raise_alert(later, who="autonomous_worker") is False
+    assert len([e for e in live.ledger("alert_raised") if e.event.why == alert.message]) == 1
