@@ -299,6 +299,36 @@ def test_the_activity_log_gives_the_moment_and_tells_of_what_was_changed_back(
     assert found.budgets_24h == (usd(50), usd(90))
 
 
+def test_two_changes_within_one_second_are_two(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    then = NOON - hours(2)
+    log = [  # the newest first, as Meta tells them
+        an_activity(at=then, old="9000", new="7000"),
+        an_activity(at=then, old="5000", new="9000"),
+    ]
+    entity = with_budget(an_adset(), 70)
+    assert memory_of(database, entity, activities=log).budgets_24h == (usd(50), usd(90))
+
+    for n in (1, 2):  # told twice, they are still the same two
+        read(database, entity, at=NOON + hours(n), activities=log)
+    found = memory_of(database, entity, at=NOON + hours(3))
+    assert found.budgets_24h == (usd(50), usd(90))
+    assert found.foreign_change_at == then
+
+
+def test_our_change_hides_nobodys_of_the_same_second(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    theirs = an_activity(at=NOON, old="7000", new="5000")
+    read(database, an_adset(), at=NOON, activities=[theirs])
+    carry_out(database, an_adset(), 60, at=NOON)
+    ours = an_activity(at=NOON, old="5000", new="6000", application_id=OUR_APP)
+    after = with_budget(an_adset(), 60)
+    read(database, after, at=NOON + hours(1), activities=[ours, theirs])
+    found = memory_of(database, after, at=NOON + hours(2))
+    assert found.foreign_change_at == NOON
+    assert found.budgets_24h == (usd(50), usd(70))
+
+
 def test_our_own_lines_of_the_activity_log_are_ours_whatever_words_meta_has(
     tmp_path: Path,
 ) -> None:

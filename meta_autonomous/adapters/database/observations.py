@@ -184,33 +184,45 @@ def _adset_id(entity: Entity) -> str | None:
 # --- the activity log ---------------------------------------------------------------------------
 
 
+def line_of_log(line: Any) -> tuple[str, datetime, str, str | None, str | None]:
+    """What makes two lines of Meta's log the same one: a stored row, or an `Activity`."""
+    second = line.at.replace(microsecond=0)
+    return line.object_id, second, line.event_type, texts.clean(line.old), texts.clean(line.new)
+
+
 def _record_activities(unit: Unit, snapshot: AccountSnapshot) -> None:
-    """What was read of the log. It is read seldom, and only for the day before."""
+    """What was read of the log. It is read seldom, and only for the day before.
+
+    Meta's log knows seconds, and several changes may fall into one: microseconds part them.
+    """
     if not snapshot.activities:
         return
     table = activities
     earliest = min(activity.at for activity in snapshot.activities)
-    on_record = {
-        (row.object_id, row.at, row.event_type)
-        for row in unit.connection.execute(
-            select(table.c.object_id, table.c.at, table.c.event_type).where(
-                table.c.platform == unit.platform,
-                table.c.account_id == snapshot.account.id,
-                table.c.at >= earliest,
-            )
+    rows = unit.connection.execute(
+        select(table).where(
+            table.c.platform == unit.platform,
+            table.c.account_id == snapshot.account.id,
+            table.c.at >= earliest,
         )
-    }
-    for activity in snapshot.activities:
-        key = (activity.object_id, activity.at, activity.event_type)
-        if key in on_record:
+    ).all()
+    on_record = {line_of_log(row) for row in rows}
+    taken = {(row.object_id, row.at, row.event_type) for row in rows}
+    for activity in reversed(snapshot.activities):  # the log tells the newest first
+        line = line_of_log(activity)
+        if line in on_record:
             continue
-        on_record.add(key)
+        on_record.add(line)
+        at = activity.at
+        while (activity.object_id, at, activity.event_type) in taken:
+            at += timedelta(microseconds=1)
+        taken.add((activity.object_id, at, activity.event_type))
         unit.connection.execute(
             insert(table).values(
                 platform=unit.platform,
                 account_id=snapshot.account.id,
                 object_id=activity.object_id,
-                at=activity.at,
+                at=at,
                 event_type=activity.event_type,
                 actor_id=activity.actor_id,
                 application_id=activity.application_id,

@@ -113,13 +113,16 @@ def activities_of(
         table.c.account_id == snapshot.account.id,
         table.c.at >= now - _OVERRIDE,
     )
-    lines: dict[tuple[str, datetime, str], Any] = {
-        (row.object_id, row.at, row.event_type): row for row in unit.connection.execute(query)
+    lines: dict[tuple[Any, ...], Any] = {
+        observations.line_of_log(row): row
+        for row in unit.connection.execute(query.order_by(table.c.at))
     }
-    for activity in snapshot.activities or ():
-        lines[activity.object_id, activity.at, activity.event_type] = activity
+    for activity in reversed(snapshot.activities or ()):
+        lines[observations.line_of_log(activity)] = activity
     found: dict[str, list[tuple[Turn, str | None]]] = defaultdict(list)
-    for (object_id, at, event_type), line in sorted(lines.items(), key=lambda item: item[0][1]):
+    for (object_id, at, event_type, *_), line in sorted(
+        lines.items(), key=lambda item: item[0][1]
+    ):
         name = _field_of(event_type)
         if name is not None and at >= now - _OVERRIDE:
             words = f"{name} {line.old or 'unknown'} → {line.new or 'unknown'}"
