@@ -75,6 +75,6 @@ def test_people_get_one_message_and_none_without_news(offered):
     before = len(offered.mailbox.letters)
     assert len(letters(checked(offered))) == before
     subject, body, is_urgent = letters(checked(offered, hours=3))[before]
-    assert subject == "SANDBOX meta-auto: 1 alert"
-    assert body.startswith("ALERT No tick has completed since")
+    assert subject == "SANDBOX meta-auto: URGENT: 1 alert"
+    assert "\nALERT No tick has completed since" in body
     assert is_urgent
