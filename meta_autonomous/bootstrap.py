@@ -177,7 +177,11 @@ def watch_for(loaded: LoadedSettings) -> Watch:
     """The metrics file and the dead man's switch."""
     from meta_autonomous.adapters.watch import OutsideWatch
 
-    return OutsideWatch(metrics_file=loaded.metrics_file, ping_url=loaded.ping_url())
+    return OutsideWatch(
+        metrics_file=loaded.metrics_file,
+        is_for_others=loaded.settings.meta_auto_metrics_file is not None,
+        ping_url=loaded.ping_url(),
+    )
 
 
 # --- the public classes -------------------------------------------------------------------------

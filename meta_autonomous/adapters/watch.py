@@ -17,8 +17,8 @@ from meta_autonomous.ports import Signal
 logger = logging.getLogger("meta_auto.watch")
 
 _PING_SECONDS: Final = 5
-#: node_exporter runs under an account of its own, and reads it.
-_READABLE: Final = 0o644
+#: A file in node_exporter's folder is for its account to read; in the state folder nothing is.
+_READABLE, _PRIVATE = 0o644, 0o600
 _PATHS: Final = {Signal.START: "/start", Signal.SUCCESS: "", Signal.FAIL: "/fail"}
 
 
@@ -27,11 +27,14 @@ class OutsideWatch:
     """Implements `ports.Watch`. The ping URL is a secret: it is never logged."""
 
     metrics_file: Path
+    is_for_others: bool = False
     ping_url: str | None = field(default=None, repr=False)
 
     def show(self, metrics: str) -> None:
         try:
-            write_whole(self.metrics_file, metrics, mode=_READABLE)
+            write_whole(
+                self.metrics_file, metrics, mode=_READABLE if self.is_for_others else _PRIVATE
+            )
         except OSError as problem:
             logger.warning(
                 "the metrics file %s can't be written: %s", self.metrics_file, problem.strerror

@@ -369,8 +369,8 @@ class AutonomousSettings(BaseSettings):
         "notify",
         default=None,
         says="The Prometheus textfile that every tick and `alerts check` write. Not set: "
-        "metrics.prom in the state folder, which only its owner may enter: for node_exporter "
-        "name a file in its textfile folder.",
+        "metrics.prom in the state folder, for its owner only: for node_exporter name a file in "
+        "its textfile folder, which it may then read (mode 0644).",
         example='"/var/lib/prometheus/node-exporter/meta-auto.prom"',
     )
     meta_auto_ping_url: Annotated[

@@ -76,5 +76,5 @@ def test_people_get_one_message_and_none_without_news(offered):
     assert len(letters(checked(offered))) == before
     subject, body, is_urgent = letters(checked(offered, hours=3))[before]
     assert subject == "SANDBOX meta-auto: URGENT: 1 alert"
-    assert body.startswith("ALERT No tick has completed since")
+    assert "\nALERT No tick has completed since" in body
     assert is_urgent

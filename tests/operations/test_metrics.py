@@ -251,13 +251,14 @@ def test_without_a_switch_nobody_is_asked(tmp_path):
     asyncio.run(OutsideWatch(metrics_file=tmp_path / "m").signal(Signal.START))
 
 
-def test_the_file_is_replaced_whole_and_readable_for_the_exporter(tmp_path):
+@pytest.mark.parametrize(("is_for_others", "mode"), [(True, 0o644), (False, 0o600)])
+def test_the_file_is_replaced_whole_and_readable_for_whom_it_is(tmp_path, is_for_others, mode):
     file = tmp_path / "meta-auto.prom"
-    watch = OutsideWatch(metrics_file=file)
+    watch = OutsideWatch(metrics_file=file, is_for_others=is_for_others)
     watch.show("a 1\n")
     watch.show("a 2\n")
     assert file.read_text() == "a 2\n"
-    assert file.stat().st_mode & 0o777 == 0o644
+    assert file.stat().st_mode & 0o777 == mode
     assert list(tmp_path.iterdir()) == [file]
 
 
