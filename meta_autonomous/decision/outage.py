@@ -229,10 +229,7 @@ def _exposures(spend: Sequence[float], restatements: Restatements) -> list[float
     level = [amount for amount in spend if amount > 0.0][:_LEVEL_BEFORE_DAYS]
     before = sum(level) / len(level) if level and spend[0] > 0.0 else 0.0
     filled = [before] * LONGEST_DELAY_DAYS + list(spend)
-    return [
-        delayed_spend(filled, index + LONGEST_DELAY_DAYS, DEFAULT_DELAY)
-        for index in range(len(spend))
-    ]
+    return delayed_spend(filled, DEFAULT_DELAY)
 
 
 def _totals(entities: Iterable[Mapping[date, DayFacts]]) -> tuple[Counter[date], Counter[date]]:
