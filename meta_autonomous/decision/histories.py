@@ -82,31 +82,28 @@ class Histories:
         covered, first = calendar.covered, -calendar.window_days
         counted = calendar.counted[first:]
         has_gaps = not all(counted)
-        columns: tuple[list[Sequence[int]], ...] = ([], [], [])
-        add_spend, add_orders, add_values = (column.append for column in columns)
+        spends: list[Sequence[int]] = []
+        sold: list[Sequence[int]] = []
+        worths: list[Sequence[int]] = []
         sums: list[Sums] = []
         for days in entities:
             if not days or not covered:
-                add_spend(())
-                add_orders(())
-                add_values(())
+                spends.append(())
+                sold.append(())
+                worths.append(())
                 sums.append(_NO_SUMS)
                 continue
             spend, values, orders, impressions = zip(
                 *map(days.get, covered, repeat(NOTHING)), strict=True
             )
-            window = (spend[first:], values[first:], orders[first:], impressions[first:])
+            window = [spend[first:], values[first:], orders[first:], impressions[first:]]
             if has_gaps:
-                spent, worth, sold, seen = (sum(compress(column, counted)) for column in window)
-                sums.append((spent, worth, sold, seen))
-            else:
-                sums.append((sum(window[0]), sum(window[1]), sum(window[2]), sum(window[3])))
-            add_spend(spend)
-            add_orders(orders)
-            add_values(
-                values if min(values) >= 0 else tuple([max(value, 0) for value in values])
-            )
-        return cls(calendar, *columns, sums)
+                window = [tuple(compress(column, counted)) for column in window]
+            sums.append((sum(window[0]), sum(window[1]), sum(window[2]), sum(window[3])))
+            spends.append(spend)
+            sold.append(orders)
+            worths.append(values if min(values) >= 0 else tuple(max(v, 0) for v in values))
+        return cls(calendar, spends, sold, worths, sums)
 
     def valued(self, column: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
         """A column's days from which order values are learned."""

@@ -42,9 +42,7 @@ class OrderValues:
         return [((value + prior) / (n + k), doubt / (n + k)) for n, value in self.entities]
 
 
-def order_values(
-    orders: Sequence[Sequence[int]], values: Sequence[Sequence[int]]
-) -> OrderValues:
+def order_values(orders: Sequence[Sequence[int]], values: Sequence[Sequence[int]]) -> OrderValues:
     """The order values of one account's entities, from each one's orders and value by day.
 
     Values are in micros and not negative; an entity without rows has two empty columns.

@@ -14,7 +14,6 @@ are strictly concave, so the modes exist, are unique, and Newton's method finds 
 
 from collections.abc import Sequence
 from math import erfc, exp, log, sqrt, tanh
-from operator import mul
 from typing import NamedTuple
 
 from meta_autonomous.decision.sampling import evenly_spaced
@@ -37,7 +36,7 @@ _DUDS, _DUDS_WEIGHT = 0.06, 20.0
 _LONGEST_STEP = 1.5
 _MOST_STEPS = 60  # safety net only: two are usual
 _NEAR = 0.5  # a step from where the curve is known well enough to bend the next one
-_CONVERGED = 1e-3  # the step after this one would be about its third power
+_CONVERGED = 5e-3  # what such a step leaves undone is about a millionth
 _SMALL_STEP = 0.1  # between two rounds of the prior; a longer one is taken to its end
 _LARGEST_EXPONENT = 700.0  # exp() overflows just above
 _LARGEST = 1e260
@@ -153,15 +152,21 @@ def posteriors_of(evidence: Sequence[Evidence], prior: Prior) -> list[Posterior]
     # Orders without exposure (a late refund's sibling, an organic order booked to a paused ad)
     # say nothing on what its spend brings, and would pull x to infinity.
     unknown = Posterior(1.0 - pi, mu, tau, mu - DUD_SHIFT, DUD_SPREAD)
-    telling = [entity for entity in evidence if entity[0] > 0.0]
-    facts = [(n, n + 1.0 / noise, noise * e) for e, n, noise in telling]
-    # What the orders alone say, and how surely: with the prior's share it is near both modes.
-    seen = [
-        (log(min((n + 0.5) / e, _LARGEST)), noise + 1.0 / (n + 0.5)) for e, n, noise in telling
-    ]
-    main = _tops(facts, _near(seen, mu, tau), mu, tau)
     centre = mu - DUD_SHIFT
-    duds = _tops(facts, _near(seen, centre, DUD_SPREAD), centre, DUD_SPREAD)
+    spread, dud_spread = tau * tau, DUD_SPREAD * DUD_SPREAD
+    facts: list[_Facts] = []
+    near: list[float] = []
+    near_dud: list[float] = []
+    for e, n, noise in evidence:
+        if e > 0.0:
+            facts.append((n, n + 1.0 / noise, noise * e))
+            # What the orders alone say, and how surely: with the prior's share it is near a mode.
+            seen = log(min((n + 0.5) / e, _LARGEST))
+            doubt = noise + 1.0 / (n + 0.5)
+            near.append(mu + (seen - mu) * spread / (spread + doubt))
+            near_dud.append(centre + (seen - centre) * dud_spread / (dud_spread + doubt))
+    main = _tops(facts, near, mu, tau)
+    duds = _tops(facts, near_dud, centre, DUD_SPREAD)
     odds = pi / (1.0 - pi)
     known = iter(
         [
@@ -257,12 +262,6 @@ def _moved(
     return moved
 
 
-def _near(seen: Sequence[tuple[float, float]], centre: float, spread: float) -> list[float]:
-    """Where each mode must be nearly: between what was seen and the prior, by their variances."""
-    variance = spread * spread
-    return [centre + (x - centre) * variance / (variance + doubt) for x, doubt in seen]
-
-
 def _tops(
     sample: Sequence[_Facts],
     starts: Sequence[float],
@@ -279,7 +278,8 @@ def _tops(
     tops: list[_Top] = []
     for (n, weight, scale), start in zip(sample, starts, strict=True):
         x = start
-        for _ in range(_MOST_STEPS):
+        steps = 0
+        while True:
             m = scale * exp(x)
             whole = 1.0 + m
             share = weight * m / whole
@@ -289,7 +289,8 @@ def _tops(
             curve = bend + precision
             step = slope / curve
             turn = bend * (1.0 - m) / whole
-            if -_CONVERGED < step < _CONVERGED:
+            steps += 1
+            if -_CONVERGED < step < _CONVERGED or steps == _MOST_STEPS:
                 break
             # Far from the mode the curve is nearly straight, and a full step would leave for
             # nowhere; near it, it bends as the third derivative says.

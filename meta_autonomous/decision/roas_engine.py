@@ -14,7 +14,7 @@ Pure and deterministic: entities are worked in the order of their ids, so that t
 the same bits. Statistics are floats; money enters and leaves as whole micros.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -22,7 +22,6 @@ from heapq import nsmallest
 from itertools import compress
 from math import exp
 from operator import mul
-from typing import NamedTuple
 
 from meta_autonomous.decision.booking import (
     DEFAULT_DELAY,
@@ -62,7 +61,6 @@ _LEAST_FREEDOM = 1e-6
 
 #: Where a day's row holds its own spend's orders and no other day's.
 _AT_ONCE: Shares = (1.0, *(0.0,) * LONGEST_DELAY_DAYS)
-
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +152,7 @@ def estimate_level(
     )
     exposing = _Exposing(calendar, caused, completeness)
     day_variance = _day_noise(histories, exposing)
-    windows = [_window(exposing.of(spend)) for spend in histories.spend]
+    windows = _windows(exposing.of(histories.spend))
     evidence = _evidence(windows, histories.sums, values, day_variance)
     prior = fit_prior([entity for entity in evidence if entity.orders_at_one > 0.0])
     estimates = {
@@ -217,11 +215,7 @@ def _learned_delay(histories: Histories) -> Shares:
         return DEFAULT_DELAY
     ranked = nsmallest(
         MOST_ENTITIES_FOR_DELAY,
-        (
-            (-sum(orders[-last:]), place)
-            for place, orders in enumerate(histories.orders)
-            if orders
-        ),
+        ((-sum(orders[-last:]), place) for place, orders in enumerate(histories.orders) if orders),
     )
     return learn_delay(
         (
@@ -250,27 +244,32 @@ class _Exposing:
         ]
         self._is_plain = all(share == 1.0 for share in self._complete)
 
-    def of(self, spend: Sequence[int]) -> list[float]:
-        """In micros; empty if nothing was spent."""
-        if not any(spend):
-            return []
-        exposures = delayed_spend(spend_of_last(self._needed, spend), self.caused)
-        if self._is_plain:
-            return exposures
-        return list(map(mul, exposures, self._complete))
+    def of(self, entities: Iterable[Sequence[int]]) -> Iterator[Sequence[float]]:
+        """For each entity's spend; in micros, and empty if nothing was spent."""
+        needed, caused, is_plain = self._needed, self.caused, self._is_plain
+        for spend in entities:
+            if not any(spend):
+                yield ()
+                continue
+            exposures = delayed_spend(spend_of_last(needed, spend), caused)
+            yield exposures if is_plain else list(map(mul, exposures, self._complete))
 
 
 #: E in micros; the sum of w_d^2, w_d being each day's part of it; the sum of w_d x age in days.
 _Window = tuple[float, float, float]
 
 
-def _window(exposures: Sequence[float]) -> _Window:
-    exposure = sum(exposures)
-    if exposure <= 0.0:
-        return 0.0, 0.0, 0.0
-    squares = sum(map(mul, exposures, exposures))
-    ages = sum(map(mul, exposures, range(len(exposures), 0, -1)))
-    return exposure, squares / (exposure * exposure), ages / exposure
+def _windows(entities: Iterable[Sequence[float]]) -> list[_Window]:
+    windows: list[_Window] = []
+    for exposures in entities:
+        exposure = sum(exposures)
+        if exposure > 0.0:
+            squares = sum(map(mul, exposures, exposures))
+            ages = sum(map(mul, exposures, range(len(exposures), 0, -1)))
+            windows.append((exposure, squares / (exposure * exposure), ages / exposure))
+        else:
+            windows.append((0.0, 0.0, 0.0))
+    return windows
 
 
 def _evidence(
@@ -297,7 +296,8 @@ def _day_noise(histories: Histories, exposing: _Exposing) -> float:
     """s_day2 by moments: how an entity's daily orders scatter beyond Poisson around its mean.
 
     The variance of a spend day's log rate. A day's scatter is known as well as its expected
-    orders m allow, and weighs ``(m / (1 + 0.0625 m))^2``. Five hundred entities show it as well as all do.
+    orders m allow, and weighs ``(m / (1 + 0.0625 m))^2``. Five hundred entities show it as
+    well as all do.
     """
     window_days = histories.calendar.window_days
     telling = [
@@ -307,8 +307,9 @@ def _day_noise(histories: Histories, exposing: _Exposing) -> float:
     ]
     weighted = whole = 0.0
     rows = 0
-    for place in evenly_spaced(telling, _MOST_ENTITIES_FOR_DAY_NOISE):
-        exposures = exposing.of(histories.spend[place])
+    sample = evenly_spaced(telling, _MOST_ENTITIES_FOR_DAY_NOISE)
+    exposed = exposing.of(histories.spend[place] for place in sample)
+    for place, exposures in zip(sample, exposed, strict=True):
         exposure = sum(exposures)
         if exposure <= 0.0:
             continue
