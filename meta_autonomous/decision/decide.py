@@ -25,6 +25,7 @@ from meta_autonomous.decision.context import (
     Situation,
     Totals,
 )
+from meta_autonomous.decision.holdout import held_until
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
 from meta_autonomous.decision.policy_engine import POLICY_RULES
@@ -451,6 +452,15 @@ class Granting:
                 reason=doubt.sentence,
                 is_urgent=False,
             )
+        held = _held_out(action, limits, self.deciding.now)
+        if held is not None:
+            return replace(
+                decision,
+                outcome=Outcome.DEFERRED,
+                verdicts=(*decision.verdicts, held),
+                reason=held.sentence,
+                is_urgent=False,
+            )
         pending = situation.memory.of(action.entity.id).pending
         if route is Route.PERSON and pending is not None and _is_same(action, pending):
             self._grant(situation, _as_offered(action, pending), decision)
@@ -538,6 +548,27 @@ def _in_doubt(action: Action, situation: Situation) -> Verdict | None:
                 sentence="An earlier change is in doubt; it waits until that is settled.",
             )
     return None
+
+
+def _held_out(action: Action, limits: Limits, now: datetime) -> Verdict | None:
+    """What is otherwise fit to be done, of a campaign that is left alone to measure the rest by."""
+    campaign_id = action.entity.campaign_id
+    until = None if action.is_hard_stop else held_until(campaign_id, limits.holdout_pct, now)
+    if until is None:
+        return None
+    return replace(
+        stops(
+            "limits.holdout",
+            observed=campaign_id,
+            limit=limits.holdout_pct,
+            message=f"Campaign {campaign_id} is held out until {until:%Y-%m-%d %H:%M} UTC: "
+            f"{limits.holdout_pct:.0%} of the campaigns are left alone, to measure what the "
+            "program is worth. Hard stops are not held back.",
+            eligible_at=until,
+        ),
+        effect=Effect.DEFERS,
+        sentence="Its campaign is held out, to measure what the program is worth.",
+    )
 
 
 def amount_usd(action: Action, situation: Situation) -> Decimal | None:
