@@ -13,6 +13,7 @@ from meta_autonomous.cli import (
     VERSION,
     actions,
     alerts,
+    calibration,
     campaigns,
     creatives,
     demo,
@@ -32,7 +33,7 @@ from meta_autonomous.cli.session import AsJson
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
-    *("mode", "start", "stop", "policies", "alerts", "ledger"),
+    *("mode", "start", "stop", "policies", "calibration", "alerts", "ledger"),
     *("init", "db", "estimate", "demo", "sandbox"),
 )
 
@@ -108,6 +109,7 @@ app.command(name="explain")(explain.explain)
 app.add_typer(campaigns.app, name="campaigns")
 app.add_typer(creatives.app, name="creatives")
 app.command(name="estimate")(estimate.estimate)
+app.command(name="calibration")(calibration.calibration)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
 app.command(name="init")(setup.init)

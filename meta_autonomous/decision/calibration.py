@@ -233,9 +233,7 @@ def reliability(claims: Iterable[Scored]) -> Reliability | None:
         count=count,
         brier=sum((claim.predicted - claim.came_true) ** 2 for claim in told) / count,
         brier_if_right=sum(doubt.values()) / count,
-        error=sum(
-            one.share.count * abs(one.share.predicted - one.share.observed) for one in bins
-        )
+        error=sum(one.share.count * abs(one.share.predicted - one.share.observed) for one in bins)
         / count,
         # The mean of the absolute value of a normal deviation is its deviation x sqrt(2 / pi).
         error_by_luck=sqrt(2.0 / pi) * sum(sqrt(one) for one in doubt.values()) / count,

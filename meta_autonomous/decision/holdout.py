@@ -45,7 +45,7 @@ def held_until(campaign_id: str, share: Decimal, now: datetime) -> datetime | No
 
 def _fraction(campaign_id: str, of: str) -> float:
     """A number in 0..1 that depends on nothing else, and looks like chance."""
-    digest = sha256("\0".join((_SALT, campaign_id, of)).encode()).digest()
+    digest = sha256(f"{_SALT}\0{campaign_id}\0{of}".encode()).digest()
     return int.from_bytes(digest[:8]) / 2.0**64
 
 

@@ -17,7 +17,7 @@ def break_even_roas(margin: Decimal | None) -> Decimal | None:
 
 
 def losing_thresholds(limits: Limits) -> tuple[str, ...]:
-    """A sentence for each threshold in force that feeds a loss at PROFIT_MARGIN, or leaves it alone.
+    """A sentence for each threshold that feeds a loss at PROFIT_MARGIN, or leaves it alone.
 
     Empty without a margin. Break-even is meant on the average sale: the next dollar earns less
     than the average one, so the sentences err on the mild side.
