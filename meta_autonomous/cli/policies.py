@@ -44,6 +44,8 @@ def show(
     """
     session = Session.of(context, as_json=as_json)
     from meta_autonomous.config import effective, explain_for
+    from meta_autonomous.decision.margin import break_even_roas, losing_thresholds
+    from meta_autonomous.operations.shapes import number
 
     with session.records(Role.MANAGER) as (store, loaded, _):
         stored = _stored(store.runtime())
@@ -52,7 +54,13 @@ def show(
         told = effective(loaded, runtime=stored)
     else:
         told = explain_for(loaded, *whom, runtime=stored)
-    shaped = {**told, "platform": loaded.system().platform}
+    limits = loaded.limits() if whom is None else loaded.book().limits_for(*whom)
+    shaped = {
+        **told,
+        "platform": loaded.system().platform,
+        "break_even_roas": number(break_even_roas(limits.profit_margin)),
+        "warnings": [*told["warnings"], *losing_thresholds(limits)],
+    }
     from meta_autonomous.render.policies import policies_document
 
     return session.present(shaped, lambda: policies_document(shaped, whom=entity or ""))

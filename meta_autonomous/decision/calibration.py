@@ -154,7 +154,7 @@ def _seen_below(roas: float, threshold: float, later: Later, noise: float) -> fl
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Claims that belong together: how often they should have come true, and how often they did."""
+    """Claims that belong together: how often they should have come true, and did."""
 
     count: int
     claimed: float  # mean P(true ROAS < threshold)

@@ -551,7 +551,7 @@ def _in_doubt(action: Action, situation: Situation) -> Verdict | None:
 
 
 def _held_out(action: Action, limits: Limits, now: datetime) -> Verdict | None:
-    """What is otherwise fit to be done, of a campaign that is left alone to measure the rest by."""
+    """Stops what is fit to be done, where the campaign is left alone to measure the rest by."""
     campaign_id = action.entity.campaign_id
     until = None if action.is_hard_stop else held_until(campaign_id, limits.holdout_pct, now)
     if until is None:

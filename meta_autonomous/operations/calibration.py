@@ -143,7 +143,7 @@ def calibrate(store: Store, *, limits: Limits, rates: Rates) -> Calibration:
         for estimate in _a_week_apart(past.estimates, limits, rates):
             found = past.answer(estimate)
             if isinstance(found, str):
-                missing[found] += len(thresholds)
+                missing[found] += 1
                 continue
             posterior, later = found
             for threshold in thresholds:

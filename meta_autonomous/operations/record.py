@@ -12,6 +12,7 @@ from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.decide import Decision, Plan
 from meta_autonomous.decision.evaluate import evidence
 from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.decision.safety_spend import account_spend
 from meta_autonomous.domain.entities import Entity
 from meta_autonomous.domain.verdict import Verdict
@@ -80,6 +81,7 @@ def _new_action(decision: Decision, situation: Situation, book: PolicyBook) -> N
         evidence={
             **evidence(situation, action.entity),
             **claim_shape(decision, limits),
+            **_break_even(limits),
             "base": base_shape(action),
         },
         is_urgent=decision.is_urgent,
@@ -96,6 +98,11 @@ def claim_shape(decision: Decision, limits: Limits) -> dict[str, Any]:
     if claim is None:
         return {}
     return {"claim": {"side": claim.side.value, "threshold": str(claim.threshold)}}
+
+
+def _break_even(limits: Limits) -> dict[str, Any]:
+    even = break_even_roas(limits.profit_margin)
+    return {} if even is None else {"break_even_roas": f"{even:.2f}"}
 
 
 def _traces(plan: Plan, situation: Situation, limits: Limits) -> Iterator[Trace]:
@@ -153,6 +160,7 @@ def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, 
         if evaluation is None or evaluation.spend_usd is None
         else f"{evaluation.spend_usd:.2f}",
         "purchases": 0 if evaluation is None else evaluation.facts.purchases,
+        "break_even_roas": number(break_even_roas(limits.profit_margin)),
         "roas": None if evaluation is None else number(evaluation.roas),
         "expected_roas": None if evaluation is None else number(evaluation.expected_roas),
         "confidence": None if evaluation is None else number(_confidence(evaluation, limits)),

@@ -122,18 +122,17 @@ def _bins(levels: Sequence[_Json]) -> Table:
         Column("claims", is_number=True),
         *_SHARES,
     )
-    rows: list[tuple[Cell, ...]] = []
-    for about in levels:
-        for one in about["bins"]:
-            rows.append(
-                (
-                    str(about["threshold"]),
-                    f"{one['low']:.1f}–{one['high']:.1f}",
-                    f"{one['count']:,}",
-                    *_share(one),
-                )
-            )
-    return Table(columns, tuple(rows), empty="")
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            str(about["threshold"]),
+            f"{one['low']:.1f}–{one['high']:.1f}",
+            f"{one['count']:,}",
+            *_share(one),
+        )
+        for about in levels
+        for one in about["bins"]
+    )
+    return Table(columns, rows, empty="")
 
 
 _SHARES: Final = (
@@ -198,10 +197,7 @@ def holdout_sentences(told: _Json) -> tuple[str, ...]:
     """The hold-out's scorecard in words, for a page too."""
     share, counts = told["share"], f"{told['treated']} treated, {told['withheld']} withheld"
     if not told["withheld"] and not share:
-        return (
-            "HOLDOUT_PCT is 0: nothing is left alone, so what the program is worth can't be told "
-            "from what would have happened anyway.",
-        )
+        return ("HOLDOUT_PCT is 0: nothing is left alone, so there is nothing to compare with.",)
     measure = "revenue less spend" if told["margin"] is None else "profit less spend"
     about = (
         f"{percent(share)} of the campaigns are left alone for {told['period_days']} days at a "
@@ -212,8 +208,8 @@ def holdout_sentences(told: _Json) -> tuple[str, ...]:
         return about, f"Too few to say: {told['fewest']} are needed on either side."
     low, high = told["interval"]
     found = (
-        f"Treated {told['treated_mean']:+.2f}, withheld {told['withheld_mean']:+.2f}: a difference "
-        f"of {told['difference']:+.2f}, between {low:+.2f} and {high:+.2f} with 95 %."
+        f"Treated {told['treated_mean']:+.2f}, withheld {told['withheld_mean']:+.2f}: a "
+        f"difference of {told['difference']:+.2f}, between {low:+.2f} and {high:+.2f} with 95 %."
     )
     telling = (
         "Acting made the difference."
