@@ -39,7 +39,7 @@ PLAIN: Mapping[str, tuple[Settings, int]] = {
 _BASE = PLAIN["conversion-day booking"][0]
 STRESS: Mapping[str, tuple[Settings, int]] = {
     "accounts of 5 entities": (replace(_BASE, size=5), 2700),
-    "accounts of 5, centre 0.8": (replace(_BASE, size=5, centre=(-0.22, 0.2)), 2700),
+    "accounts of 5, centre 0.8": (replace(_BASE, size=5, centre=(-0.223, 0.35)), 2700),
     "day shocks and drift twice": (
         replace(_BASE, day_noise=(0.3, 0.9), account_day_noise=0.24, drift=0.12),
         90,

@@ -91,8 +91,10 @@ def shop(seed: int, settings: Settings, *, later_days: int = 0) -> Shop:
 
     sd = rng.uniform(*settings.day_noise)
     luck = rng.normal(-(sd**2) / 2, sd, (n, days))
-    luck += rng.normal(0, settings.account_day_noise, days)
-    luck += rng.uniform(-settings.weekday, settings.weekday, 7)[np.arange(days) % 7]
+    # A day's luck has mean one, not its logarithm mean zero: the level is what is expected.
+    luck += rng.normal(-(settings.account_day_noise**2) / 2, settings.account_day_noise, days)
+    weekday = np.exp(rng.uniform(-settings.weekday, settings.weekday, 7))
+    luck += np.log(weekday / weekday.mean())[np.arange(days) % 7]
     value = np.exp(
         rng.normal(*settings.worth)
         + rng.normal(0, settings.worth_spread, n)
