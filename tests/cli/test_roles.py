@@ -16,6 +16,7 @@ MANAGER = [
     ["actions", "list"],
     ["campaigns", "list"],
     ["explain", "123"],
+    ["calibration"],
     ["ledger", "list"],
     ["ledger", "verify"],
     ["ledger", "export"],
