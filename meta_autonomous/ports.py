@@ -457,6 +457,34 @@ class RecordedTick:
     decided: tuple[Brief, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastEstimate:
+    """What the program held of one entity's true ROAS on one day of the past."""
+
+    entity_id: str
+    level: Level
+    window_until: date  # the last day it was told from; the day of the claim is the next
+    created_at: datetime
+    spend: Decimal  # of the window, major units of `currency`
+    impressions: int
+    currency: str
+    posterior: tuple[float, ...]  # see decision/posterior.py
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityState:
+    """One entity as reads found it from `valid_from` on, until its next state."""
+
+    entity_id: str
+    level: Level
+    campaign_id: str
+    adset_id: str | None
+    valid_from: datetime
+    status: str  # configured
+    effective_status: str
+    budget_minor: int | None
+
+
 class Store(Protocol):
     """The database. Every method is one transaction, committed when it returns, unless it says
     otherwise; each writes its ledger entries in that same transaction. Nothing here does HTTP.
@@ -532,6 +560,15 @@ class Store(Protocol):
         ...
 
     def restatements(self, account_id: str, *, today: date) -> Restatements | None: ...
+    def accounts(self) -> tuple[AccountRecord, ...]: ...
+    def past_estimates(self, account_id: str) -> tuple[PastEstimate, ...]:
+        """Of each entity and day the last estimate that was told, the oldest day first."""
+        ...
+
+    def entity_states(self, account_id: str) -> tuple[EntityState, ...]:
+        """Every state on record, each entity's oldest first."""
+        ...
+
     def memory(
         self, snapshot: AccountSnapshot, *, now: datetime, our_application_id: str | None
     ) -> Memory:

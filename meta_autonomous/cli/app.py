@@ -13,6 +13,7 @@ from meta_autonomous.cli import (
     VERSION,
     actions,
     alerts,
+    calibration,
     campaigns,
     creatives,
     demo,
@@ -35,7 +36,7 @@ from meta_autonomous.cli.session import AsJson
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
 _ORDER: Final = (
     *("tick", "status", "suggestions", "actions", "campaigns", "creatives", "explain"),
-    *("mode", "start", "stop", "policies", "alerts", "ledger", "report"),
+    *("mode", "start", "stop", "policies", "calibration", "alerts", "ledger", "report"),
     *("replay", "backfill"),
     *("doctor", "init", "db", "units", "estimate", "demo", "sandbox"),
 )
@@ -116,6 +117,7 @@ app.add_typer(creatives.app, name="creatives")
 app.command(name="replay")(replay.replay)
 app.command(name="backfill")(replay.backfill)
 app.command(name="estimate")(estimate.estimate)
+app.command(name="calibration")(calibration.calibration)
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
 app.command(name="report")(report.report)

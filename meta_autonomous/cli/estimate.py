@@ -29,6 +29,16 @@ def estimate(
             "Default: 0.8, 0.9, 1.5, 2.0.",
         ),
     ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            "--margin",
+            metavar="M",
+            envvar="PROFIT_MARGIN",
+            help="Your margin before advertising, such as 0.4: shows the break-even ROAS.",
+        ),
+    ] = None,
+    plot: Annotated[bool, typer.Option("--plot", help="Draw the intervals as text.")] = False,
     as_json: AsJson = False,
 ) -> int:
     """Estimate true ROAS from your own export.
@@ -40,14 +50,19 @@ def estimate(
     """
     session = Session.of(context, as_json=as_json)
     from datetime import date
+    from decimal import Decimal
     from math import isfinite
 
     from meta_autonomous.cli.export_file import rows
     from meta_autonomous.decision.export import DEFAULT_THRESHOLDS, estimate_export
+    from meta_autonomous.decision.margin import break_even_roas
     from meta_autonomous.render import estimate as render
 
     if any(not isfinite(wanted) or wanted <= 0 for wanted in threshold or ()):
         raise WrongUsage("--threshold is a ROAS above 0, such as 1.2.")
+    if margin is not None and not 0 < margin <= 1:
+        raise WrongUsage("--margin is a fraction above 0 and up to 1, such as 0.4.")
+    break_even = break_even_roas(None if margin is None else Decimal(repr(margin)))
     try:
         today = None if at is None else date.fromisoformat(at)
     except ValueError:
@@ -59,5 +74,6 @@ def estimate(
     except ValueError as error:
         raise WrongUsage(f"{file}: {error}.") from None
     return session.present(
-        [render.estimate_json(one) for one in told], lambda: render.estimates_document(told)
+        [render.estimate_json(one, break_even=break_even) for one in told],
+        lambda: render.estimates_document(told, break_even=break_even, with_plot=plot),
     )

@@ -45,17 +45,25 @@ def show(
     """
     session = Session.of(context, as_json=as_json)
     from meta_autonomous.config import effective, explain_for
+    from meta_autonomous.decision.margin import break_even_roas, losing_thresholds
+    from meta_autonomous.operations.shapes import number
 
     with session.records(Role.MANAGER) as (store, loaded, _):
         stored = _stored(store.runtime())
         whom = None if entity is None else _whom(store, entity)
     if whom is None:
-        told = effective(loaded, runtime=stored)
+        told, limits = effective(loaded, runtime=stored), loaded.limits()
     else:
         account_id, name = whom["account_id"], whom["campaign_name"]
         told = explain_for(loaded, account_id, name, runtime=stored)
         told |= {"for": whom, "overrides": _concerning(told["overrides"], loaded.book(), whom)}
-    shaped = {**told, "platform": loaded.system().platform}
+        limits = loaded.book().limits_for(account_id, name)
+    shaped = {
+        **told,
+        "platform": loaded.system().platform,
+        "break_even_roas": number(break_even_roas(limits.profit_margin)),
+        "warnings": [*told["warnings"], *losing_thresholds(limits)],
+    }
     from meta_autonomous.render.policies import policies_document
 
     return session.present(shaped, lambda: policies_document(shaped))

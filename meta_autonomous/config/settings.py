@@ -215,7 +215,8 @@ class AutonomousSettings(BaseSettings):
     holdout_pct: Fraction = _in(
         "policy",
         default=Decimal(0),
-        says="Share of the campaigns that is left alone, to measure what the program is worth.",
+        says="Share of the campaigns that is left alone for 14 days at a time, hard stops "
+        "excepted, to measure what the program is worth.",
     )
     profit_margin: Margin = _in(
         "policy",

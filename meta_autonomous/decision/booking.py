@@ -56,9 +56,9 @@ _SLOW_DAYS = (1.0, 2.0, 4.0, 8.0)
 _LOGIT_WEIGHT_SD = 1.2
 _LOG_DAYS_SD = 0.7
 
-#: Enough to learn one curve from, those with most orders first: in simulated accounts of 2,000
-#: entities 200 taught it as well as all of them did.
-MOST_ENTITIES_FOR_DELAY = 500
+#: Enough to learn one curve from, those with most orders first: in simulated accounts of 500
+#: entities 100 taught it as well as all of them did.
+MOST_ENTITIES_FOR_DELAY = 100
 
 _OVERDISPERSION_PER_ORDER = 0.12
 #: Keeps a day without recent spend possible, as a fraction of an average day's exposure.
@@ -120,14 +120,24 @@ def expected_reported(age: int) -> float:
     return mean / raw(LONGEST_DELAY_DAYS)
 
 
-def delayed_spend(spend: Sequence[float], index: int, delay: Shares) -> float:
-    """The exposure of one booking day: the spend of it and of the seven days before, by delay.
-
-    `index` is that day's place in `spend` (oldest first) and at least 7. In the unit of `spend`.
-    """
+def delayed_spend(spend: Sequence[float], delay: Shares) -> list[float]:
+    """The exposure of each booking day but the first seven: its own spend and that of the seven
+    days before it, by delay. In the unit of `spend`, which is oldest first."""
     f0, f1, f2, f3, f4, f5, f6, f7 = delay
-    s7, s6, s5, s4, s3, s2, s1, s0 = spend[index - 7 : index + 1]
-    return f0 * s0 + f1 * s1 + f2 * s2 + f3 * s3 + f4 * s4 + f5 * s5 + f6 * s6 + f7 * s7
+    return [
+        f0 * s0 + f1 * s1 + f2 * s2 + f3 * s3 + f4 * s4 + f5 * s5 + f6 * s6 + f7 * s7
+        for s7, s6, s5, s4, s3, s2, s1, s0 in zip(
+            spend,
+            spend[1:],
+            spend[2:],
+            spend[3:],
+            spend[4:],
+            spend[5:],
+            spend[6:],
+            spend[7:],
+            strict=False,
+        )
+    ]
 
 
 class SpendAndOrders(NamedTuple):
@@ -194,10 +204,11 @@ def _exposures_of(
     spend: Sequence[float], booked: Sequence[int], days: Sequence[int], shares: Shares
 ) -> tuple[list[float], float]:
     """The exposure, by one curve, of each of `days`, and of all booked days together."""
-    by_day = {day: delayed_spend(spend, day, shares) for day in booked}
-    whole = sum(by_day.values())
+    first = LONGEST_DELAY_DAYS
+    exposures = delayed_spend(spend, shares)
+    whole = sum([exposures[day - first] for day in booked])
     floor = _UNCAUSED * whole / len(booked)
-    return [by_day[day] + floor for day in days], whole
+    return [exposures[day - first] + floor for day in days], whole
 
 
 # --- What an account's own restatements show --------------------------------------------------

@@ -29,6 +29,7 @@ from meta_autonomous.decision.context import (
     Totals,
 )
 from meta_autonomous.decision.geo import Geography, geography_after
+from meta_autonomous.decision.holdout import held_until
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
 from meta_autonomous.decision.policy_engine import POLICY_RULES
@@ -527,6 +528,15 @@ class Granting:
                 reason=doubt.sentence,
                 is_urgent=False,
             )
+        held = _held_out(action, limits, self.deciding.now)
+        if held is not None:
+            return replace(
+                decision,
+                outcome=Outcome.DEFERRED,
+                verdicts=(*decision.verdicts, held),
+                reason=held.sentence,
+                is_urgent=False,
+            )
         pending = situation.memory.of(action.entity.id).pending
         if route is Route.PERSON and pending is not None and _is_same(action, pending):
             self._grant(situation, _as_offered(action, pending), decision)
@@ -635,6 +645,27 @@ def _in_doubt(action: Action, situation: Situation) -> Verdict | None:
 def _known(entity_id: str, situation: Situation) -> str:
     entity = situation.snapshot.entity(entity_id)
     return entity_id if entity is None else named(entity)
+
+
+def _held_out(action: Action, limits: Limits, now: datetime) -> Verdict | None:
+    """Stops what is fit to be done, where the campaign is left alone to measure the rest by."""
+    campaign_id = action.entity.campaign_id
+    until = None if action.is_hard_stop else held_until(campaign_id, limits.holdout_pct, now)
+    if until is None:
+        return None
+    return replace(
+        stops(
+            "limits.holdout",
+            observed=campaign_id,
+            limit=limits.holdout_pct,
+            message=f"Campaign {campaign_id} is held out until {until:%Y-%m-%d %H:%M} UTC: "
+            f"{limits.holdout_pct:.0%} of the campaigns are left alone, to measure what the "
+            "program is worth. Hard stops are not held back.",
+            eligible_at=until,
+        ),
+        effect=Effect.DEFERS,
+        sentence="Its campaign is held out, to measure what the program is worth.",
+    )
 
 
 def amount_usd(action: Action, situation: Situation) -> Decimal | None:

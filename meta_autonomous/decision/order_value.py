@@ -5,13 +5,13 @@ learned from up to 28 days, outliers are capped, and its mean is drawn to the ac
 the more, the fewer its orders are. Money is in micros here; variances are relative to the mean.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from itertools import compress
 from math import sqrt
+from operator import mul, truediv
 
-from meta_autonomous.domain.performance import Days
+from meta_autonomous.decision.sampling import evenly_spaced
 
 # Each expectation counts for as many orders' or entities' worth of evidence as its weight says.
 _EXPECTED_ORDER_VARIANCE, _ORDER_VARIANCE_WEIGHT = 1.0, 50.0
@@ -19,10 +19,11 @@ _ORDER_VARIANCE_BOUNDS = (0.1, 16.0)
 _EXPECTED_SPREAD, _SPREAD_WEIGHT = 0.09, 20.0
 _SPREAD_BOUNDS = (0.01, 1.0)
 
+#: Five hundred entities show how single orders scatter as well as all do.
+_MOST_ENTITIES_FOR_VARIANCE = 500
+
 _CAP_FACTOR = 2.0
 _CAP_DEVIATIONS = 4.0
-
-_Rows = dict[str, list[tuple[int, int]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,72 +33,81 @@ class OrderValues:
     average: float  # a0, micros; 0.0 where no order, or no value, has been seen
     order_variance: float  # cv2: of one order's value
     spread: float  # tau_A2: of the entities' mean values
-    entities: Mapping[str, tuple[int, float]]  # orders, and their value with outliers capped
+    entities: Sequence[tuple[int, float]]  # orders, and their value with outliers capped
 
-    def of_entity(self, entity_id: str) -> tuple[float, float]:
-        """A_i in micros, and vA_i, its relative variance."""
-        orders, value = self.entities.get(entity_id, (0, 0.0))
+    def of_entities(self) -> list[tuple[float, float]]:
+        """A_i in micros, and vA_i, its relative variance, for each entity in its place."""
         k = self.order_variance / self.spread
-        return (value + k * self.average) / (orders + k), self.spread * k / (orders + k)
+        prior, doubt = k * self.average, k * self.spread
+        return [((value + prior) / (n + k), doubt / (n + k)) for n, value in self.entities]
 
 
-def order_values(entities: Iterable[tuple[str, Days]], days: AbstractSet[date]) -> OrderValues:
-    """The order values of one account's entities, from those of their rows that lie on `days`."""
-    rows, value, orders = _rows_with_orders(entities, days)
-    average = value / orders if orders else 0.0
-    order_variance = _order_variance(rows.values())
+def order_values(orders: Sequence[Sequence[int]], values: Sequence[Sequence[int]]) -> OrderValues:
+    """The order values of one account's entities, from each one's orders and value by day.
+
+    Values are in micros and not negative; an entity without rows has two empty columns.
+    """
+    counts = [sum(column) for column in orders]
+    worths = [sum(column) for column in values]
+    count, value = sum(counts), sum(worths)
+    average = value / count if count else 0.0
+    selling = [place for place, n in enumerate(counts) if n]
+    telling = evenly_spaced(selling, _MOST_ENTITIES_FOR_VARIANCE)
+    order_variance = _order_variance((orders[place], values[place]) for place in telling)
     if average <= 0.0:
-        return OrderValues(0.0, order_variance, _EXPECTED_SPREAD, {})
+        return OrderValues(0.0, order_variance, _EXPECTED_SPREAD, [(n, 0.0) for n in counts])
     # One huge order is no property of the ad that happened to get it: what exceeds a plausible
     # row is taken from the entity and credited to the whole account.
+    plausible = _CAP_FACTOR * average
     deviations = _CAP_DEVIATIONS * sqrt(order_variance)
-    capped = {
-        entity_id: (
-            sum(n for n, _ in entity),
-            sum(min(v, _CAP_FACTOR * average * (n + deviations * sqrt(n))) for n, v in entity),
-        )
-        for entity_id, entity in rows.items()
-    }
-    kept = sum(v for _, v in capped.values())
+    capped = [
+        _capped(sold, worth, plausible, deviations) if n else 0.0
+        for sold, worth, n in zip(orders, values, counts, strict=True)
+    ]
+    kept = sum(capped)
     credit = value / kept if kept > 0.0 else 0.0
-    credited = {entity_id: (n, v * credit) for entity_id, (n, v) in capped.items()}
-    spread = _value_spread(credited.values(), average, order_variance)
+    credited = [(n, v * credit) for n, v in zip(counts, capped, strict=True)]
+    spread = _value_spread(credited, average, order_variance)
     return OrderValues(average, order_variance, spread, credited)
 
 
-def _rows_with_orders(
-    entities: Iterable[tuple[str, Days]], days: AbstractSet[date]
-) -> tuple[_Rows, int, int]:
-    """Each entity's days with orders as (orders, value), and the account's value and orders.
+def _capped(
+    orders: Sequence[int], values: Sequence[int], plausible: float, deviations: float
+) -> float:
+    """An entity's value of its days with orders, without what exceeds a plausible day.
 
-    Refunds can make a day's value negative: it counts as zero, its orders as orders.
+    A day of n orders is plausible up to ``plausible x (n + deviations x sqrt(n))``.
     """
-    rows: _Rows = {}
-    value = orders = 0
-    for entity_id, facts_by_day in entities:
-        entity = []
-        for day, (_, value_micros, purchases, _) in facts_by_day.items():
-            if (purchases > 0 or value_micros > 0) and day in days:
-                amount = max(value_micros, 0)
-                value += amount
-                if purchases > 0:
-                    orders += purchases
-                    entity.append((purchases, amount))
-        if entity:
-            entity.sort()  # the float sums must not depend on the mapping's own order
-            rows[entity_id] = entity
-    return rows, value, orders
+    if 0 in orders:
+        values = tuple(compress(values, orders))
+        orders = tuple(filter(None, orders))
+    # Nearly no day is capped: none whose orders are of common value, or whose value is that of
+    # a single plausible order.
+    if max(values) <= plausible * (1.0 + deviations):
+        return sum(values)
+    if max(map(truediv, values, orders)) <= plausible:
+        return sum(values)
+    return sum(
+        min(v, plausible * (n + deviations * sqrt(n))) for n, v in zip(orders, values, strict=True)
+    )
 
 
-def _order_variance(entities: Iterable[Sequence[tuple[int, int]]]) -> float:
-    """cv2: the scatter of row means around their entity's mean, scaled to a single order."""
+def _order_variance(entities: Iterable[tuple[Sequence[int], Sequence[int]]]) -> float:
+    """cv2: the scatter of row means around their entity's mean, scaled to a single order.
+
+    ``sum n (v / (n mean) - 1)^2`` over an entity's rows of n orders worth v, which comes to
+    ``sum(v^2 / n) / mean^2 - sum n``.
+    """
     scatter = 0.0
     freedom = 0
-    for rows in entities:
-        mean = sum(v for _, v in rows) / sum(n for n, _ in rows)
-        if len(rows) > 1 and mean > 0.0:
-            freedom += len(rows) - 1
-            scatter += sum(n * (v / (n * mean) - 1.0) ** 2 for n, v in rows)
+    for orders, values in entities:
+        sold = tuple(filter(None, orders))
+        worth = tuple(compress(values, orders))
+        count, value = sum(sold), sum(worth)
+        if len(sold) > 1 and value > 0:
+            freedom += len(sold) - 1
+            squares = sum(map(mul, worth, map(truediv, worth, sold)))
+            scatter += max(squares * (count / value) ** 2 - count, 0.0)
     expected = _ORDER_VARIANCE_WEIGHT * _EXPECTED_ORDER_VARIANCE
     return _within(
         (scatter + expected) / (freedom + _ORDER_VARIANCE_WEIGHT), _ORDER_VARIANCE_BOUNDS
@@ -114,6 +124,8 @@ def _value_spread(
     """
     excess = known = 0.0
     for orders, value in entities:
+        if not orders:
+            continue
         noise = order_variance / orders
         weight = (_EXPECTED_SPREAD / (_EXPECTED_SPREAD + noise)) ** 2
         excess += weight * ((value / (orders * average) - 1.0) ** 2 - noise)

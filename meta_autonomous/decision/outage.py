@@ -18,6 +18,7 @@ Statistics are floats; nothing here is money.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -36,7 +37,7 @@ from meta_autonomous.decision.booking import (
 )
 from meta_autonomous.decision.context import Outage
 from meta_autonomous.domain.entities import AccountSnapshot, Level
-from meta_autonomous.domain.performance import DayFacts
+from meta_autonomous.domain.performance import DayFacts, Days
 
 #: How often a day of an account whose tracking is whole is called an outage: one in a thousand.
 FALSE_ALARM_RATE: Final = 0.001
@@ -213,16 +214,32 @@ def _spread(history: Sequence[Day], rate: float) -> float:
 
 def days_of(snapshot: AccountSnapshot, restatements: Restatements) -> list[Day]:
     """The account's complete days that were read, oldest first."""
-    spent, bought = _totals(snapshot.days.get(Level.CAMPAIGN, {}).values())
-    last = snapshot.today - timedelta(days=1)
-    count = (last - snapshot.first_day).days + 1
-    dates = [snapshot.first_day + timedelta(days=step) for step in range(max(count, 0))]
+    return account_days(
+        snapshot.days.get(Level.CAMPAIGN, {}).values(),
+        first_day=snapshot.first_day,
+        today=snapshot.today,
+        restatements=restatements,
+        missing=snapshot.missing_days,
+    )
+
+
+def account_days(
+    entities: Iterable[Days],
+    *,
+    first_day: date,
+    today: date,
+    restatements: Restatements,
+    missing: AbstractSet[date] = frozenset(),
+) -> list[Day]:
+    """The complete days of an account whose entities these are, less those that are missing."""
+    spent, bought = _totals(entities)
+    dates = [first_day + timedelta(days=step) for step in range(max((today - first_day).days, 0))]
     spend = [float(spent[day]) for day in dates]
     exposures = _exposures(spend, restatements)
     return [
         Day(day, exposure, bought[day])
         for day, exposure in zip(dates, exposures, strict=True)
-        if day not in snapshot.missing_days
+        if day not in missing
     ]
 
 
@@ -236,10 +253,7 @@ def _exposures(spend: Sequence[float], restatements: Restatements) -> list[float
     level = [amount for amount in spend if amount > 0.0][:_LEVEL_BEFORE_DAYS]
     before = sum(level) / len(level) if level and spend[0] > 0.0 else 0.0
     filled = [before] * LONGEST_DELAY_DAYS + list(spend)
-    return [
-        delayed_spend(filled, index + LONGEST_DELAY_DAYS, DEFAULT_DELAY)
-        for index in range(len(spend))
-    ]
+    return delayed_spend(filled, DEFAULT_DELAY)
 
 
 def _totals(entities: Iterable[Mapping[date, DayFacts]]) -> tuple[Counter[date], Counter[date]]:

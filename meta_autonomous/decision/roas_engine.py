@@ -14,12 +14,14 @@ Pure and deterministic: entities are worked in the order of their ids, so that t
 the same bits. Statistics are floats; money enters and leaves as whole micros.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
+from heapq import nsmallest
+from itertools import compress
 from math import exp
-from typing import NamedTuple
+from operator import mul
 
 from meta_autonomous.decision.booking import (
     DEFAULT_DELAY,
@@ -34,14 +36,16 @@ from meta_autonomous.decision.booking import (
     expected_reported,
     learn_delay,
 )
-from meta_autonomous.decision.order_value import order_values
+from meta_autonomous.decision.histories import Calendar, Histories, Sums, spend_of_last
+from meta_autonomous.decision.order_value import OrderValues, order_values
 from meta_autonomous.decision.posterior import (
     Evidence,
     Posterior,
     fit_prior,
-    posterior_of,
+    posteriors_of,
 )
-from meta_autonomous.domain.performance import Days, total
+from meta_autonomous.decision.sampling import evenly_spaced
+from meta_autonomous.domain.performance import Days
 
 _MICROS = 1e6
 
@@ -49,12 +53,14 @@ _MICROS = 1e6
 _DAY_NOISE, _DAY_NOISE_WEIGHT = 0.0625, 100.0
 _DAY_NOISE_RANGE = (0.0025, 0.5)
 _FEWEST_ORDERS_FOR_DAY_NOISE = 10
+_MOST_ENTITIES_FOR_DAY_NOISE = 500
 _ACCOUNT_DAY_NOISE = 0.01  # a day's shock that all entities share
 _DRIFT_PER_DAY = 0.0025  # 0.05 squared
 
 _LEAST_FREEDOM = 1e-6
 
-_LEVEL_BEFORE_DAYS = 3  # days with spend that stand for those before the read
+#: Where a day's row holds its own spend's orders and no other day's.
+_AT_ONCE: Shares = (1.0, *(0.0,) * LONGEST_DELAY_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,53 +135,52 @@ def estimate_level(
     """
     if window_days < 1 or order_history_days < 1:
         raise ValueError("window_days and order_history_days must be at least 1")
-    calendar = _Calendar.of(today, first_day, window_days, order_history_days, excluded_days)
+    calendar = Calendar.of(today, first_day, window_days, order_history_days, excluded_days)
     ids = sorted(entities)
-    values = order_values(((entity_id, entities[entity_id]) for entity_id in ids), calendar.valued)
+    histories = Histories.of(map(entities.__getitem__, ids), calendar)
+    values = order_values(histories.valued(histories.orders), histories.valued(histories.values))
     known = NO_RESTATEMENTS if restatements is None else restatements
     booking = known.booking()
     if booking is Booking.CONVERSION_DAY:
-        delay = _learned_delay(entities, ids, calendar)
+        delay = caused = _learned_delay(histories)
         expected = [1.0] * window_days
-        # A booked day mixes the luck of the eight days that brought its orders. What it shows of
-        # a day's own luck is less by this; the sum over the window loses none of it.
-        smoothing = sum(share * share for share in delay)
     else:
-        delay = DEFAULT_DELAY
-        smoothing = 1.0
+        delay, caused = DEFAULT_DELAY, _AT_ONCE
         expected = [expected_reported(age) for age in range(1, window_days + 1)]
     completeness = tuple(
         known.completeness(age, share) for age, share in enumerate(expected, start=1)
     )
-
-    day_noise = _DayNoise()
-    windows: list[_Window] = []
-    for entity_id in ids:
-        history = _history(entities[entity_id], calendar)
-        exposures = _exposures(history, calendar, booking, delay, completeness)
-        windows.append(_window(exposures, calendar))
-        day_noise.add(exposures, [history.orders[place] for place in calendar.window])
-
-    day_variance = day_noise.variance(smoothing)
-    sums = [total(entities[entity_id], calendar.window_days) for entity_id in ids]
-    evidence = [
-        _evidence(window, facts.purchases, values.of_entity(entity_id), day_variance)
-        for entity_id, window, facts in zip(ids, windows, sums, strict=True)
-    ]
+    exposing = _Exposing(calendar, caused, completeness)
+    day_variance = _day_noise(histories, exposing)
+    windows = _windows(exposing.of(histories.spend))
+    evidence = _evidence(windows, histories.sums, values, day_variance)
     prior = fit_prior([entity for entity in evidence if entity.orders_at_one > 0.0])
     estimates = {
         entity_id: Estimate(
-            entity_id=entity_id,
-            spend_micros=facts.spend_micros,
-            value_micros=facts.value_micros,
-            purchases=facts.purchases,
-            impressions=facts.impressions,
-            exposure=window.exposure / _MICROS,
-            orders_at_one=entity.orders_at_one,
-            lag_adjusted_roas=facts.value_micros / window.exposure if window.exposure else None,
-            posterior=posterior_of(entity, prior),
+            entity_id,
+            spend,
+            value,
+            purchases,
+            impressions,
+            exposure / _MICROS,
+            orders_at_one,
+            value / exposure if exposure else None,
+            posterior,
         )
-        for entity_id, window, facts, entity in zip(ids, windows, sums, evidence, strict=True)
+        for (
+            entity_id,
+            (spend, value, purchases, impressions),
+            (exposure, _, _),
+            (orders_at_one, _, _),
+            posterior,
+        ) in zip(
+            ids,
+            histories.sums,
+            windows,
+            evidence,
+            posteriors_of(evidence, prior),
+            strict=True,
+        )
     }
     return LevelEstimates(
         estimates=estimates,
@@ -192,175 +197,126 @@ def estimate_level(
     )
 
 
-# --- Days as places in a list -----------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Calendar:
-    """The days that matter, as places 0..length-1; yesterday is the last, age 1."""
-
-    length: int
-    places: Mapping[date, int]  # of the days that the read covered
-    filled_from: int  # first place of the days before the read that level spend stands for
-    known_from: int  # first place that the read covered
-    window: tuple[int, ...]  # places whose orders count, oldest first
-    window_days: tuple[date, ...]
-    booked: tuple[int, ...]  # places from which the delay is learned
-    valued: frozenset[date]  # days from which order values are learned
-
-    @classmethod
-    def of(
-        cls,
-        today: date,
-        first_day: date,
-        window_days: int,
-        value_days: int,
-        excluded: frozenset[date],
-    ) -> "_Calendar":
-        # The window's first day still holds orders of the seven days before it.
-        needed = window_days + LONGEST_DELAY_DAYS
-        length = max(needed, value_days)
-        days = [today - timedelta(days=age) for age in range(length, 0, -1)]
-        known_from = min(max((first_day - days[0]).days, 0), length)
-        window_from = length - window_days
-        booked_from = max(known_from, min(known_from + LONGEST_DELAY_DAYS, window_from))
-        counted = [place for place in range(known_from, length) if days[place] not in excluded]
-        window = tuple(place for place in counted if place >= window_from)
-        return cls(
-            length=length,
-            places={days[place]: place for place in range(known_from, length)},
-            filled_from=length - needed,
-            known_from=known_from,
-            window=window,
-            window_days=tuple(days[place] for place in window),
-            booked=tuple(place for place in counted if place >= booked_from),
-            valued=frozenset(days[place] for place in counted if place >= length - value_days),
-        )
-
-
-def _history(days: Days, calendar: _Calendar) -> SpendAndOrders:
-    """An entity's spend (micros) and orders by place, with the days before the read filled in.
-
-    Where a read begins inside the days that the window's exposure needs, an entity that spends on
-    its first day is not young: it was simply not read before. Its first three days with spend
-    then stand for what came before; counted as zero it would seem to owe its orders to nothing.
-    """
-    spend: list[float] = [0] * calendar.length
-    orders = [0] * calendar.length
-    places = calendar.places
-    for day, (spend_micros, _, purchases, _) in days.items():
-        place = places.get(day)
-        if place is not None:
-            if spend_micros > 0:
-                spend[place] = spend_micros
-            if purchases > 0:
-                orders[place] = purchases
-    known_from = calendar.known_from
-    if calendar.filled_from < known_from < calendar.length and spend[known_from] > 0:
-        first = [amount for amount in spend[known_from:] if amount > 0][:_LEVEL_BEFORE_DAYS]
-        missing = known_from - calendar.filled_from
-        spend[calendar.filled_from : known_from] = [sum(first) / len(first)] * missing
-    return SpendAndOrders(spend, orders)
-
-
-def _learned_delay(
-    entities: Mapping[str, Days], ids: Sequence[str], calendar: _Calendar
-) -> Shares:
-    """The account's delay, from the entities with most orders (ties by id)."""
-    if not calendar.booked:
-        return DEFAULT_DELAY
-    places = calendar.places
-    first = calendar.booked[0]
-
-    def orders(entity_id: str) -> int:
-        return sum(
-            facts.purchases
-            for day, facts in entities[entity_id].items()
-            if places.get(day, -1) >= first
-        )
-
-    ranked = sorted((-orders(entity_id), entity_id) for entity_id in ids)
-    telling = [entity_id for less, entity_id in ranked[:MOST_ENTITIES_FOR_DELAY] if less]
-    return learn_delay(
-        (_history(entities[entity_id], calendar) for entity_id in telling), calendar.booked
-    )
-
-
 # --- The window: exposure, and how noisy its orders are ---------------------------------------
 
 
-class _Window(NamedTuple):
-    exposure: float  # E, micros
-    concentration: float  # sum of w_d^2, w_d being each day's part of the exposure
-    age: float  # sum of w_d x age, days
-
-
-def _exposures(
-    history: SpendAndOrders,
-    calendar: _Calendar,
-    booking: Booking,
-    delay: Shares,
-    completeness: Sequence[float],
-) -> list[float]:
-    """E_d of each day of the window, in micros."""
-    spend = history.spend
-    if not any(spend):
-        return [0.0] * len(calendar.window)
-    if booking is Booking.CONVERSION_DAY:
-        caused = [delayed_spend(spend, place, delay) for place in calendar.window]
-    else:
-        caused = [spend[place] for place in calendar.window]
-    return [
-        amount * completeness[calendar.length - place - 1]
-        for amount, place in zip(caused, calendar.window, strict=True)
+def _learned_delay(histories: Histories) -> Shares:
+    """The account's delay, from the entities with most orders (ties by id)."""
+    calendar = histories.calendar
+    length = max(len(calendar.covered), calendar.needed)
+    unread = length - len(calendar.covered)
+    last = calendar.booked_from
+    booked = [
+        place
+        for place, is_counted in enumerate(calendar.counted, start=unread)
+        if is_counted and place >= length - last
     ]
+    if not booked:
+        return DEFAULT_DELAY
+    ranked = nsmallest(
+        MOST_ENTITIES_FOR_DELAY,
+        ((-sum(orders[-last:]), place) for place, orders in enumerate(histories.orders) if orders),
+    )
+    return learn_delay(
+        (
+            SpendAndOrders(
+                spend_of_last(length, histories.spend[place]),
+                (*(0,) * unread, *histories.orders[place]),
+            )
+            for less, place in ranked
+            if less
+        ),
+        booked,
+    )
 
 
-def _window(exposures: Sequence[float], calendar: _Calendar) -> _Window:
-    exposure = sum(exposures)
-    if exposure <= 0.0:
-        return _Window(0.0, 0.0, 0.0)
-    squares = ages = 0.0
-    for amount, place in zip(exposures, calendar.window, strict=True):
-        squares += amount * amount
-        ages += amount * (calendar.length - place)
-    return _Window(exposure, squares / (exposure * exposure), ages / exposure)
+class _Exposing:
+    """From an entity's spend to the exposure E_d of each day of the window, oldest first."""
+
+    def __init__(self, calendar: Calendar, caused: Shares, completeness: Sequence[float]) -> None:
+        self.caused = caused
+        self._needed = calendar.needed
+        self._complete = [
+            share if is_counted else 0.0
+            for share, is_counted in zip(
+                reversed(completeness), calendar.counted_window, strict=True
+            )
+        ]
+        self._is_plain = all(share == 1.0 for share in self._complete)
+
+    def of(self, entities: Iterable[Sequence[int]]) -> Iterator[Sequence[float]]:
+        """For each entity's spend; in micros, and empty if nothing was spent."""
+        needed, caused, is_plain = self._needed, self.caused, self._is_plain
+        for spend in entities:
+            if not any(spend):
+                yield ()
+                continue
+            exposures = delayed_spend(spend_of_last(needed, spend), caused)
+            yield exposures if is_plain else list(map(mul, exposures, self._complete))
+
+
+#: E in micros; the sum of w_d^2, w_d being each day's part of it; the sum of w_d x age in days.
+_Window = tuple[float, float, float]
+
+
+def _windows(entities: Iterable[Sequence[float]]) -> list[_Window]:
+    windows: list[_Window] = []
+    for exposures in entities:
+        exposure = sum(exposures)
+        if exposure > 0.0:
+            squares = sum(map(mul, exposures, exposures))
+            ages = sum(map(mul, exposures, range(len(exposures), 0, -1)))
+            windows.append((exposure, squares / (exposure * exposure), ages / exposure))
+        else:
+            windows.append((0.0, 0.0, 0.0))
+    return windows
 
 
 def _evidence(
-    window: _Window, purchases: int, order_value: tuple[float, float], day_variance: float
-) -> Evidence:
-    value, value_variance = order_value
-    if value <= 0.0:
+    windows: Sequence[_Window], sums: Sequence[Sums], values: OrderValues, day_variance: float
+) -> list[Evidence]:
+    if values.average <= 0.0:
         # Without a single order in the account its orders' worth is unknown, and so is the
         # number that its spend should have brought: the prior is all there is.
-        return Evidence(0.0, purchases, 1.0)
-    noise = (
-        value_variance
-        + (day_variance + _ACCOUNT_DAY_NOISE) * window.concentration
-        + _DRIFT_PER_DAY * window.age
-    )
-    return Evidence(window.exposure / value, max(purchases, 0), noise)
+        return [Evidence(0.0, purchases, 1.0) for _, _, purchases, _ in sums]
+    noise_per_day = day_variance + _ACCOUNT_DAY_NOISE
+    return [
+        Evidence(
+            exposure / value,
+            purchases,
+            value_variance + noise_per_day * concentration + _DRIFT_PER_DAY * age,
+        )
+        for (exposure, concentration, age), (_, _, purchases, _), (value, value_variance) in zip(
+            windows, sums, values.of_entities(), strict=True
+        )
+    ]
 
 
-class _DayNoise:
+def _day_noise(histories: Histories, exposing: _Exposing) -> float:
     """s_day2 by moments: how an entity's daily orders scatter beyond Poisson around its mean.
 
-    A day's scatter is measured as well as its expected orders allow, and weighs accordingly.
+    The variance of a spend day's log rate. A day's scatter is known as well as its expected
+    orders m allow, and weighs ``(m / (1 + 0.0625 m))^2``. Five hundred entities show it as
+    well as all do.
     """
-
-    def __init__(self) -> None:
-        self._weighted = 0.0
-        self._weight = 0.0
-        self._rows = 0
-
-    def add(self, exposures: Sequence[float], orders: Sequence[int]) -> None:
-        count = sum(orders)
+    window_days = histories.calendar.window_days
+    telling = [
+        place
+        for place, (_, _, purchases, _) in enumerate(histories.sums)
+        if purchases >= _FEWEST_ORDERS_FOR_DAY_NOISE
+    ]
+    weighted = whole = 0.0
+    rows = 0
+    sample = evenly_spaced(telling, _MOST_ENTITIES_FOR_DAY_NOISE)
+    exposed = exposing.of(histories.spend[place] for place in sample)
+    for place, exposures in zip(sample, exposed, strict=True):
         exposure = sum(exposures)
-        if count < _FEWEST_ORDERS_FOR_DAY_NOISE or exposure <= 0.0:
-            return
+        if exposure <= 0.0:
+            continue
+        orders = (*(0,) * window_days, *histories.orders[place])[-window_days:]
         weights = [amount / exposure for amount in exposures]
-        squares = sum(w * w for w in weights)
+        squares = sum([w * w for w in weights])
+        count = sum(compress(orders, weights))
         for w, n in zip(weights, orders, strict=True):
             # The mean is the entity's own, so a day that carries nearly all of it shows nothing.
             freedom = 1.0 - 2.0 * w + squares
@@ -368,20 +324,18 @@ class _DayNoise:
                 continue
             expected = count * w
             excess = (n - expected) ** 2 - expected * (1.0 - w)
-            weight = (expected / (1.0 + _DAY_NOISE * expected)) ** 2
-            self._weighted += weight * excess / (expected * expected * freedom)
-            self._weight += weight
-            self._rows += 1
-
-    def variance(self, smoothing: float) -> float:
-        """The variance of a spend day's log rate, of which `smoothing` reaches a booked day."""
-        if self._weight <= 0.0:
-            return _DAY_NOISE
-        own = self._weighted / self._weight / smoothing
-        shrunk = (self._rows * own + _DAY_NOISE_WEIGHT * _DAY_NOISE) / (
-            self._rows + _DAY_NOISE_WEIGHT
-        )
-        return _clipped(shrunk, _DAY_NOISE_RANGE)
+            doubt = 1.0 + _DAY_NOISE * expected
+            weighted += excess / (doubt * doubt * freedom)
+            whole += (expected / doubt) ** 2
+            rows += 1
+    if whole <= 0.0:
+        return _DAY_NOISE
+    # A booked day mixes the luck of the eight days that brought its orders. What it shows of a
+    # day's own luck is less by this; the sum over the window loses none of it.
+    smoothing = sum(share * share for share in exposing.caused)
+    own = weighted / whole / smoothing
+    shrunk = (rows * own + _DAY_NOISE_WEIGHT * _DAY_NOISE) / (rows + _DAY_NOISE_WEIGHT)
+    return _clipped(shrunk, _DAY_NOISE_RANGE)
 
 
 def _clipped(value: float, bounds: tuple[float, float]) -> float:

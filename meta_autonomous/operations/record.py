@@ -6,12 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from meta_autonomous.decision.calibration import claim_of
 from meta_autonomous.decision.candidates import binding
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.decide import Decision, Plan
 from meta_autonomous.decision.differences import briefs
 from meta_autonomous.decision.evaluate import evidence
 from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.decision.safety_spend import account_spend
 from meta_autonomous.decision.tick_case import Circumstances, TickCase
 from meta_autonomous.domain.entities import Entity
@@ -58,7 +60,7 @@ def record_plan(
         ]
         stored = world.store.record_decisions(
             account_id,
-            [_new_action(plan.decisions[n], seen.situation) for n in mine],
+            [_new_action(plan.decisions[n], seen.situation, world.book) for n in mine],
             _traces(plan, seen.situation, world.book),
             _metrics(seen.situation, world.book),
             tick_id=tick_id,
@@ -84,21 +86,41 @@ def record_case(
     world.store.record_case(tick_id, case, decided, at=at)
 
 
-def _new_action(decision: Decision, situation: Situation) -> NewAction:
+def _new_action(decision: Decision, situation: Situation, book: PolicyBook) -> NewAction:
     action = decision.action
+    name = campaign_name_of(action.entity, situation.snapshot.campaigns)
+    limits = book.limits_for(decision.account_id, name)
     return NewAction(
         action=action,
         outcome=decision.outcome,
         status=decision.status,
         reason=decision.reason,
         verdicts=decision.verdicts,
-        evidence={**evidence(situation, action.entity), "base": base_shape(action)},
+        evidence={
+            **evidence(situation, action.entity),
+            **claim_shape(decision, limits),
+            **_break_even(limits),
+            "base": base_shape(action),
+        },
         is_urgent=decision.is_urgent,
         route=decision.route.value,
         amount_usd=decision.amount_usd,
         expires_at=decision.expires_at,
         unchanged_id=decision.unchanged_id,
     )
+
+
+def claim_shape(decision: Decision, limits: Limits) -> dict[str, Any]:
+    """What the action's confidence is a probability of, so that time can tell (`calibration`)."""
+    claim = claim_of(decision.action, limits)
+    if claim is None:
+        return {}
+    return {"claim": {"side": claim.side.value, "threshold": str(claim.threshold)}}
+
+
+def _break_even(limits: Limits) -> dict[str, Any]:
+    even = break_even_roas(limits.profit_margin)
+    return {} if even is None else {"break_even_roas": f"{even:.2f}"}
 
 
 def _traces(plan: Plan, situation: Situation, book: PolicyBook) -> Iterator[Trace]:
@@ -163,6 +185,7 @@ def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, 
         if evaluation is None or evaluation.spend_usd is None
         else f"{evaluation.spend_usd:.2f}",
         "purchases": 0 if evaluation is None else evaluation.facts.purchases,
+        "break_even_roas": number(break_even_roas(limits.profit_margin)),
         "roas": None if evaluation is None else number(evaluation.roas),
         "expected_roas": None if evaluation is None else number(evaluation.expected_roas),
         "roas_low": None if low is None else round(low, 6),
@@ -223,6 +246,7 @@ def _metrics(situation: Situation, book: PolicyBook) -> Iterator[dict[str, Any]]
             "roas_low": round(low, 6),
             "roas_high": round(high, 6),
             "confidence_score": number(_confidence(evaluation, limits)),
+            "posterior": [f"{number:.5f}" for number in evaluation.estimate.posterior],
         }
 
 

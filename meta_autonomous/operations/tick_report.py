@@ -10,12 +10,13 @@ from typing import Any, Self
 
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.performance import NOTHING
 from meta_autonomous.operations.execute import Executed
 from meta_autonomous.operations.reconcile import Reconciled
-from meta_autonomous.operations.shapes import counts_of, decision_shape
+from meta_autonomous.operations.shapes import counts_of, decision_shape, number
 from meta_autonomous.operations.token_watch import TokenWatch
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
@@ -107,6 +108,7 @@ class TickReport:
     warnings: Callable[[], tuple[str, ...]] = tuple  # of the platform; they stop nothing
     ledger_head: str | None = None  # SEQ:HASH after this tick's last entry
     token: TokenWatch | None = None  # until when the token holds; None when nobody could tell
+    break_even_roas: Decimal | None = None  # at PROFIT_MARGIN
     dead_guards: tuple[str, ...] = ()  # that can't fire in auto mode, and nobody accepted
 
     @classmethod
@@ -126,6 +128,7 @@ class TickReport:
             began=monotonic(),
             requests=world.platform.requests_made,
             warnings=lambda: world.platform.warnings,
+            break_even_roas=break_even_roas(world.book.limits.profit_margin),
         )
 
     @property
@@ -280,6 +283,7 @@ class TickReport:
             **counts_of(self.outcomes),
             "requests": self.requests(),
             "spend_today_usd": f"{self.totals.seen_usd:.2f}",
+            "break_even_roas": number(self.break_even_roas),
             "accounts": [state.to_json() for state in self.accounts.values()],
             "alerts": [
                 {"key": alert.key, "severity": alert.severity, "message": alert.message}

@@ -1,15 +1,16 @@
 """The entities under control, as the last tick saw each of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.operations.shapes import number
 from meta_autonomous.ports import Trace
 from meta_autonomous.render.banner import banner
-from meta_autonomous.render.document import Cell, Column, Document, Line, Span, Table, Tone
+from meta_autonomous.render.document import Block, Cell, Column, Document, Line, Span, Table, Tone
 from meta_autonomous.render.shape import plain, time_text
 from meta_autonomous.render.text import amount, clean, ratio
+from meta_autonomous.render.tick import break_even_line
 
 _INDENT: Final = {Level.CAMPAIGN: "", Level.ADSET: "  ", Level.AD: "    "}
 _RANK: Final = {level: rank for rank, level in enumerate(Level)}
@@ -40,6 +41,7 @@ def campaign_json(trace: Trace, *, platform: str) -> dict[str, Any]:
         "currency": evidence.get("currency"),
         "spend_usd": evidence.get("spend_usd"),
         "purchases": evidence.get("purchases"),
+        "break_even_roas": plain(evidence.get("break_even_roas")),
         "roas": plain(evidence.get("roas")),
         "expected_roas": plain(evidence.get("expected_roas")),
         "confidence": plain(evidence.get("confidence")),
@@ -79,4 +81,11 @@ def campaigns_document(traces: Sequence[Trace], *, platform: str) -> Document:
         for trace in traces
     )
     table = Table(_COLUMNS, rows, empty="No tick has seen a campaign yet: run meta-auto tick.")
-    return Document.of(banner(platform), Line(), table)
+    return Document.of(banner(platform), Line(), table, *_break_even(traces))
+
+
+def _break_even(traces: Sequence[Trace]) -> Iterator[Block]:
+    known = (trace.evidence.get("break_even_roas") for trace in traces)
+    even = next((number(roas) for roas in known if roas is not None), None)
+    if even is not None:
+        yield break_even_line(even)

@@ -106,6 +106,8 @@ def _rest(policies: Json) -> Iterator[Block]:
             Span("Freeze: ", Tone.STRONG),
             f"{freeze['from']} to {freeze['to']}: {visible_sentence(freeze['reason'])}",
         )
+    if policies.get("break_even_roas") is not None:
+        yield line(Span("Break-even ROAS: ", Tone.STRONG), f"{policies['break_even_roas']:.2f}")
     yield line(Span("Policy digest: ", Tone.STRONG), str(policies["policy_digest"]))
     for warning in policies["warnings"]:
         yield line(Span("Warning: ", Tone.WARN), visible_sentence(warning))

@@ -76,6 +76,8 @@ def _blocks(report: Json) -> Iterator[Block]:
     )
     yield Line()
     yield line(Span(counts_text(report), Tone.STRONG))
+    if report.get("break_even_roas") is not None:
+        yield break_even_line(report["break_even_roas"])
     for alert in report["alerts"]:
         yield line(Span("Alert: ", Tone.WARN), said(alert))
     for account in report["accounts"]:
@@ -86,6 +88,11 @@ def _blocks(report: Json) -> Iterator[Block]:
         yield line(Span("Warning: ", Tone.WARN), visible_sentence(warning))
     if report["actions_queued"] and not report["dry_run"]:
         yield line(Span("Next: meta-auto suggestions list", Tone.QUIET))
+
+
+def break_even_line(roas: float) -> Line:
+    """What every ROAS above it is to be held against."""
+    return line(Span(f"Break-even at your margin: a ROAS of {ratio(roas)}.", Tone.QUIET))
 
 
 def counts_text(report: Json) -> str:

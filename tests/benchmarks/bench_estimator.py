@@ -3,12 +3,14 @@
     python tests/benchmarks/bench_estimator.py [ENTITIES DAYS]
 
 The accounts are the worst case: every entity spends and sells on every day. The sum loop visits
-the same facts once; its multiple varies less between machines than the milliseconds do.
+the same facts once; its multiple varies less between machines than the milliseconds do. The last
+column is the memory that the estimator takes at its peak beyond the rows it is given.
 """
 
 import random
 import sys
 import time
+import tracemalloc
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
@@ -16,7 +18,7 @@ from meta_autonomous.decision.roas_engine import estimate_level
 from meta_autonomous.domain.performance import DayFacts, Days
 
 TODAY = date(2026, 3, 1)
-SIZES = ((100, 28), (1_000, 28), (10_000, 28), (100_000, 7), (100_000, 28))
+SIZES = ((100, 28), (1_000, 14), (1_000, 28), (10_000, 14), (100_000, 14), (100_000, 28))
 
 
 def account(entities: int, days: int) -> dict[str, Days]:
@@ -48,22 +50,33 @@ def milliseconds(work: Callable[[], object], *, repeats: int) -> float:
     return best * 1000.0
 
 
+def megabytes(work: Callable[[], object]) -> float:
+    """The peak of what was allocated meanwhile; a run of its own, for counting slows it."""
+    tracemalloc.start()
+    work()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return peak / 1e6
+
+
 def main(arguments: list[str]) -> None:
     sizes = [(int(arguments[0]), int(arguments[1]))] if arguments else SIZES
-    print(f"{'entities':>9} {'days':>5} {'ms':>9} {'us/entity':>10} {'x sum loop':>11}")
+    print(f"{'entities':>9} {'days':>5} {'ms':>9} {'us/entity':>10} {'x sum loop':>11} {'MB':>6}")
     for entities, days in sizes:
         made = account(entities, days)
         first_day = TODAY - timedelta(days=days)
-        repeats = 5 if entities <= 10_000 else 1
-        took = milliseconds(
-            lambda made=made, first_day=first_day: estimate_level(
-                made, today=TODAY, first_day=first_day
-            ),
-            repeats=repeats,
-        )
+        repeats = 9 if entities <= 10_000 else 3
+
+        def work(made: Mapping[str, Days] = made, first_day: date = first_day) -> object:
+            return estimate_level(made, today=TODAY, first_day=first_day)
+
+        took = milliseconds(work, repeats=repeats)
         adding = milliseconds(lambda made=made: sum_loop(made), repeats=repeats)
         per_entity = took * 1000.0 / entities
-        print(f"{entities:>9} {days:>5} {took:>9.1f} {per_entity:>10.1f} {took / adding:>11.1f}")
+        print(
+            f"{entities:>9} {days:>5} {took:>9.1f} {per_entity:>10.1f} {took / adding:>11.1f} "
+            f"{megabytes(work):>6.1f}"
+        )
 
 
 if __name__ == "__main__":

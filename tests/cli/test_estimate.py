@@ -153,3 +153,40 @@ def test_wrong_options_are_usage_errors(estimate, arguments):
 def test_it_needs_no_configuration(estimate, monkeypatch):
     monkeypatch.setenv("META_AUTO_PLATFORM", "nonsense")
     assert estimate(HEADER + _rows()).code == 0
+
+
+def test_the_intervals_can_be_drawn(estimate):
+    plain = estimate(HEADER + _rows()).out
+    drawn = estimate(HEADER + _rows(), "--plot", "--margin", "0.5").out
+    assert "├" not in plain
+    bars = [line for line in drawn.splitlines() if "├" in line]
+    assert len(bars) == 2
+    assert all("●" in bar and ("┤" in bar or "→" in bar) for bar in bars)
+    assert "Break-even at your margin: a ROAS of 2.00" in drawn
+    assert "┼" in drawn or "┊" in drawn
+
+
+def test_the_margin_is_the_settings_own(estimate, monkeypatch):
+    assert "break_even_roas" not in estimate(HEADER + _rows(), "--json").json[0]
+    monkeypatch.setenv("PROFIT_MARGIN", "0.4")
+    assert estimate(HEADER + _rows(), "--json").json[0]["break_even_roas"] == 2.5
+    assert estimate(HEADER + _rows(), "--margin", "0").code == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "roas"),
+    [
+        pytest.param("a,2026-10-01,100,0,0\n", 0, id="zero orders"),
+        pytest.param("a,2026-10-01,0,0,0\n", None, id="zero spend"),
+        pytest.param("a,2026-10-01,100,3,200\na,2026-10-02,100,0,-500\n", -1.5, id="a refund"),
+        pytest.param("a,2026-10-01,100,1,900000\n", 9000, id="one huge order"),
+        pytest.param("a,2026-10-01,100,2,150\n", 1.5, id="a single entity and day"),
+        pytest.param("a,2026-10-01,50,1,80\na,2026-10-07,50,1,80\n", 1.6, id="gaps"),
+        pytest.param("a,2026-10-01,50,1,80\na,2026-10-01,50,1,80\n", 1.6, id="a row twice"),
+    ],
+)
+def test_odd_but_possible_data_give_sane_numbers(estimate, rows, roas):
+    one = estimate(HEADER + rows, "--json").json[0]
+    assert one["actual_roas"] == roas
+    assert 0 < one["interval"][0] < one["expected_roas"] < one["interval"][1] < 1000
+    assert all(0 <= share <= 1 for share in one["prob_below"].values())

@@ -17,6 +17,7 @@ MANAGER = [
     ["campaigns", "list"],
     ["explain", "123"],
     ["report"],
+    ["calibration"],
     ["ledger", "list"],
     ["ledger", "verify"],
     ["ledger", "export"],

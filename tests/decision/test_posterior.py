@@ -241,6 +241,38 @@ def test_duds_are_told_from_the_rest_and_keep_their_low_roas():
 
 
 def test_a_prior_for_very_many_entities_comes_from_an_even_sample_of_them():
-    entities = [Evidence(20.0, i % 60, 0.05) for i in range(6000)]
-    sample = [entities[3 * i] for i in range(2000)]
-    assert fit_prior(entities) == fit_prior(sample)
+    entities = [Evidence(20.0, i % 60, 0.05) for i in range(10_000)]
+    known = [5 * i for i in range(2000)]
+    changed = [
+        entity if i % 5 == 0 or i in known else Evidence(1.0, 5000, 0.05)
+        for i, entity in enumerate(entities)
+    ]
+    assert fit_prior(entities) == fit_prior(changed)
+
+
+@pytest.mark.parametrize(("entities", "off"), [(40, 1e-4), (200, 1e-4), (1000, 0.03)])
+def test_the_prior_is_where_thirty_plain_rounds_end(entities, off):
+    """A large account's, of which most rounds see a part, nearly."""
+    evidence = [
+        Evidence(size, round(size * exp(0.4 + 0.7 * norm.ppf(u))), 0.05)
+        for i in range(entities)
+        for size, u in [(3.0 + i * 7 % 90, ((i * 61) % entities + 0.5) / entities)]
+    ]
+    patient = STARTING_PRIOR
+    for _ in range(30):
+        patient = one_plain_round(evidence, patient)
+    assert fit_prior(evidence) == pytest.approx(patient, abs=off)
+
+
+def one_plain_round(evidence: list[Evidence], prior: Prior) -> Prior:
+    """Expectation-maximisation as it is written down, each mode found anew."""
+    count = len(evidence)
+    found = [posterior_of(entity, prior) for entity in evidence]
+    members = sum(one.gamma for one in found)
+    mu = (sum(one.gamma * one.x for one in found) + log(1.5)) / (members + 1.0)
+    scatter = sum(one.gamma * ((one.x - mu) ** 2 + one.s**2) for one in found)
+    return Prior(
+        mu,
+        sqrt((scatter + 8.0 * 0.36) / (members + 8.0)),
+        (count - members + 20.0 * 0.06) / (count + 20.0),
+    )

@@ -8,9 +8,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from meta_autonomous.adapters.database import Database
-from meta_autonomous.decision.decide import Deciding, Plan, decide
-from meta_autonomous.decision.evaluate import evaluate, pause_windows
-from meta_autonomous.decision.safety_spend import daily_spend_totals
+from meta_autonomous.decision.decide import Plan
+from meta_autonomous.decision.tick_case import (
+    AccountCase,
+    Circumstances,
+    decide_prepared,
+    prepare,
+    totals_of,
+)
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.explain import Explanation, explain
 from meta_autonomous.operations.observe import Observed
@@ -55,21 +60,17 @@ def outcome(scene: Scene, **limits: Any) -> str:
 
 
 def planned(scene: Scene) -> tuple[Plan, Observed]:
-    book = scene.book
-    situation = evaluate(
-        scene.snapshot, scene.memory, rates=scene.rates, limits=book.limits, restatements=None
-    )
-    look = pause_windows(situation, book.limits, None)
-    account_id = scene.snapshot.account.id
-    deciding = Deciding(
+    around = Circumstances(
         now=NOW,
-        book=book,
         is_auto=scene.is_auto,
-        totals=daily_spend_totals([situation], book=book, now=NOW, unread=scene.unread),
-        pause_windows={account_id: look},
+        book=scene.book,
+        rates=scene.rates,
+        unread=scene.unread,
     )
-    plan = decide([situation], deciding)
-    return plan, Observed(situation=situation, pause_window=look)
+    case = AccountCase(snapshot=scene.snapshot, memory=scene.memory, restatements=None)
+    prepared = prepare(case, limits=scene.book.limits, rates=scene.rates)
+    plan = decide_prepared([prepared], around, totals_of([prepared.situation], around))
+    return plan, Observed(read=scene.snapshot, prepared=prepared)
 
 
 def _tick(store: Database, scene: Scene) -> None:

@@ -17,6 +17,7 @@ from meta_autonomous.adapters.database import (
     attempts,
     case_files,
     creatives,
+    hindsight,
     ledger,
     ledger_proof,
     locks,
@@ -57,12 +58,14 @@ from meta_autonomous.ports import (
     Busy,
     ConfigError,
     CreativeRecord,
+    EntityState,
     Json,
     LedgerCheck,
     LedgerEntry,
     LedgerEvent,
     LedgerLine,
     NewAction,
+    PastEstimate,
     RecordedTick,
     Runtime,
     StoreUnavailable,
@@ -367,6 +370,14 @@ class Database:
     def restatements(self, account_id: str, *, today: date) -> Restatements | None:
         with self._reading() as unit:
             return observations.restatements(unit, account_id, today=today)
+
+    def past_estimates(self, account_id: str) -> tuple[PastEstimate, ...]:
+        with self._reading() as unit:
+            return hindsight.past_estimates(unit, account_id)
+
+    def entity_states(self, account_id: str) -> tuple[EntityState, ...]:
+        with self._reading() as unit:
+            return hindsight.entity_states(unit, account_id)
 
     def memory(
         self, snapshot: AccountSnapshot, *, now: datetime, our_application_id: str | None
