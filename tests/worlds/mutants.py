@@ -16,6 +16,7 @@ from meta_autonomous.adapters.database import attempts as attempt_rows
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.decision import budgets, decide, optimizer, safety_spend
 from meta_autonomous.decision.limits import Scope
+from meta_autonomous.decision.money_at_commit import NO_MONEY
 from meta_autonomous.domain.action import ActionType
 from meta_autonomous.operations import auto_worker, execute, judging, reconcile, tick_report, undo
 from tests.worlds.breaking import (
@@ -133,7 +134,7 @@ MUTANTS: Final = (
         "no cap for the day",
         money.the_days_spend_stays_under_its_cap,
         a_world(max_daily_spend_usd=Decimal(520)),
-        (*without("safety.daily_spend"), (auto_worker, "_cap_for", for_ever(Decimal(10**9)))),
+        (*without("safety.daily_spend"), (auto_worker, "money_at_commit", for_ever(NO_MONEY))),
     ),
     Mutant(
         "what could not be read costs nothing",

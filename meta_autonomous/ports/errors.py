@@ -1,0 +1,74 @@
+"""What may go wrong, by what a caller can do about it."""
+
+from datetime import datetime
+
+
+class MetaAutoError(Exception):
+    """An expected failure. `remedy` says what the reader can do next."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class ConfigError(MetaAutoError):
+    code = "config"
+
+
+class NotAllowed(MetaAutoError):
+    code = "not_allowed"
+
+
+class RefusedByGuard(MetaAutoError):
+    code = "refused"
+
+
+class NotFound(RefusedByGuard):
+    code = "not_found"
+
+
+class Busy(MetaAutoError):
+    code = "busy"
+
+
+class StoreUnavailable(MetaAutoError):
+    code = "database"
+
+
+class PlatformError(MetaAutoError):
+    code = "meta"
+
+
+class Unreachable(PlatformError):
+    code = "unreachable"
+
+
+class Throttled(PlatformError):
+    """`until` is when Meta will answer again, as far as it said."""
+
+    code = "throttled"
+
+    def __init__(self, message: str, *, remedy: str = "", until: datetime | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.until = until
+
+
+class Penalised(Throttled):
+    """Meta has blocked the account for breaking its rules; insisting makes it worse."""
+
+    code = "penalised"
+
+
+class AuthFailed(PlatformError):
+    code = "auth"
+
+
+class Gone(PlatformError):
+    code = "gone"
+
+
+class BadAnswer(PlatformError):
+    code = "bad_answer"
