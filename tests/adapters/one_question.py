@@ -20,7 +20,7 @@ async def ask(url: str, where: str, seconds: float) -> str:
         except MetaAutoError as problem:
             # By the name it has in `ports`.
             return next(
-                one for one in type(problem).__mro__ if one.__module__ == ports.__name__
+                one for one in type(problem).__mro__ if one in vars(ports).values()
             ).__name__
 
 
