@@ -138,7 +138,7 @@ def test_everything_that_a_decision_may_look_at_comes_back(tmp_path: Path) -> No
     )
     remembered = EntityMemory(
         last_executed_at=NOW,
-        last_executed_type=ActionType.SCALE_UP,
+        budget_refused_at=NOW,
         foreign_change="budget 1 → 2",
         budgets_24h=(usd(3), usd("4.50")),
         budgets_known=True,
