@@ -5,7 +5,6 @@ from typing import Final
 
 _CLOSE: Final = 1e-12
 _TINY: Final = 1e-300
-_MOST_TERMS: Final = 10_000
 
 
 def gamma_below(shape: float, x: float) -> float:
@@ -19,24 +18,26 @@ def gamma_below(shape: float, x: float) -> float:
     front = exp(shape * log(x) - x - lgamma(shape))
     if x < shape + 1.0:
         term = total = 1.0 / shape
-        for n in range(1, _MOST_TERMS):
+        n = 0
+        while term > total * _CLOSE:
+            n += 1
             term *= x / (shape + n)
             total += term
-            if term < total * _CLOSE:
-                break
         return min(front * total, 1.0)
     b = x + 1.0 - shape
     c = 1.0 / _TINY
     d = 1.0 / b
     fraction = d
-    for n in range(1, _MOST_TERMS):
+    n = 0
+    change = 0.0
+    while abs(change - 1.0) > _CLOSE:
+        n += 1
         a = n * (shape - n)
         b += 2.0
         d = 1.0 / _away_from_zero(a * d + b)
         c = _away_from_zero(b + a / c)
-        fraction *= c * d
-        if abs(c * d - 1.0) < _CLOSE:
-            break
+        change = c * d
+        fraction *= change
     return max(1.0 - front * fraction, 0.0)
 
 

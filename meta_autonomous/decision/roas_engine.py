@@ -5,10 +5,14 @@ mostly luck, one large order is not a better ad, and the best and worst of many 
 chance. The estimator answers each: an exposure that allows for delay (`booking`), a count model
 with the noise that accounts show, a shrunk order value, and a prior that all entities of one
 account and level share (`posterior`). It is an empirical-Bayes posterior on log ROAS; simulation
-puts its calibration error at 0.005 to 0.013, where the usual delta method has 0.05 to 0.15.
+puts its calibration error at 0.002 to 0.011, where the usual delta method has 0.05 to 0.10.
 
 A posterior never becomes certain (its spread stays near 0.14 on the logarithm): what is asked is
 tomorrow's ROAS, and days differ. That is meant, and `explain` says it.
+
+A hundred thousand entities with fourteen days each take two seconds and 170 MB beside their rows,
+a thousand 50 ms (`tests/benchmarks/bench_estimator.py`): what all share (the prior, the delay, the
+noise) is learned from an even sample of them, and no numeric library is imported.
 
 Pure and deterministic: entities are worked in the order of their ids, so that the same facts give
 the same bits. Statistics are floats; money enters and leaves as whole micros.

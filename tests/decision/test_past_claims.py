@@ -1,9 +1,11 @@
 """Scoring past probabilities: right ones are found right, and wrong ones wrong."""
 
 import random
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from math import exp, log, sqrt
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,4 +154,15 @@ def test_each_action_claims_what_its_threshold_says():
     limits = Limits(hard_stop_roas=Decimal("0.95"))
     assert claim_of(stop, limits) == Claim(Side.BELOW, Decimal("0.95"))
     assert claim_of(up, limits) == Claim(Side.AT_LEAST, Decimal("2.0"))
-    assert up.type is ActionType.SCALE_UP
+    assert claim_of(replace(stop, is_hard_stop=False), limits) == Claim(
+        Side.BELOW, limits.pause_roas
+    )
+    told = {
+        kind: claim_of(SimpleNamespace(type=kind), limits)
+        for kind in (ActionType.SCALE_DOWN, ActionType.RESUME, ActionType.REALLOCATE)
+    }
+    assert told == {
+        ActionType.SCALE_DOWN: Claim(Side.BELOW, limits.scale_down_roas),
+        ActionType.RESUME: Claim(Side.AT_LEAST, limits.resume_roas),
+        ActionType.REALLOCATE: None,
+    }
