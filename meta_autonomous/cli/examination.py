@@ -14,6 +14,7 @@ from meta_autonomous.operations.doctor import (
     Diagnosis,
     examine_disk,
     examine_files,
+    examine_margin,
     examine_timer,
     not_examined,
 )
@@ -37,7 +38,7 @@ async def examine(
             *("files", "disk", "database"),
             *examine_records.NAMES,
             *examine_platform.NAMES,
-            *("timer", "notifications"),
+            *("timer", "margin", "notifications"),
         )
         checks += not_examined(everything, "the configuration is wrong")
         return Diagnosis(platform=None, checks=tuple(checks))
@@ -88,6 +89,7 @@ def _local(loaded: "LoadedSettings") -> Iterator[Check]:
     yield examine_disk(machine.disk_space(folder))
     interval = timedelta(seconds=loaded.system().interval_seconds)
     yield examine_timer(machine.tick_timers(), interval)
+    yield examine_margin(loaded.limits())
 
 
 def _records(loaded: "LoadedSettings") -> Iterator[Check]:

@@ -10,6 +10,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Final, Self
 
+from meta_autonomous.decision.limits import Limits
+from meta_autonomous.decision.margin import losing_thresholds
 from meta_autonomous.domain.condition import DiskSpace, FileFacts, TickTimer
 from meta_autonomous.ports import (
     ConfigError,
@@ -122,6 +124,24 @@ def not_examined(names: Iterable[str], why: str) -> Iterator[Check]:
     """The checks that another trouble made impossible."""
     for name in names:
         yield Check.unknown(name, f"not examined: {why}")
+
+
+def examine_margin(limits: Limits) -> Check:
+    """Whether the thresholds in force lose money at PROFIT_MARGIN."""
+    name = "margin"
+    if limits.profit_margin is None:
+        return Check.ok(name, "PROFIT_MARGIN is not set: no threshold is held against break-even")
+    losing = losing_thresholds(limits)
+    if not losing:
+        return Check.ok(
+            name, f"no threshold loses money at a margin of {limits.profit_margin:.0%}"
+        )
+    return Check.warn(
+        name,
+        f"{len(losing)} of the thresholds lose money at a margin of {limits.profit_margin:.0%}",
+        "Raise them to break-even at least; `meta-auto replay --set` shows what would change.",
+        details=losing,
+    )
 
 
 # --- the machine --------------------------------------------------------------------------------

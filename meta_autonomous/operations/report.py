@@ -8,11 +8,13 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
+from meta_autonomous.decision.calibration import Share
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.quantities import Currency, Rates, UnknownCurrency
 from meta_autonomous.domain.verdict import Ruling
+from meta_autonomous.operations.calibration import Calibration, calibrate
 from meta_autonomous.ports import ActionRecord, AlertRecord, Store, System, Trace
 
 _NOT_MEASURED: Final = "candidate.measured"
@@ -170,7 +172,6 @@ def report(
     *,
     days: int,
     now: datetime,
-    calibration: Sequence[CalibrationBin] = (),
 ) -> Report:
     """The last `days` days, today among them. `now` is the local clock; on the sandbox its own."""
     last = store.last_tick() or {}
@@ -199,8 +200,23 @@ def report(
         alerts=store.open_alerts(),
         pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
         last_tick_at=None if ended is None else datetime.fromisoformat(str(ended)),
-        calibration=tuple(calibration),
+        calibration=tuple(_came_true(calibrate(store, limits=limits, rates=rates))),
     )
+
+
+def _came_true(told: Calibration) -> Iterator[CalibrationBin]:
+    """What was predicted at all levels and thresholds, and how often it came true, by tenths."""
+    tenths: dict[float, list[Share]] = defaultdict(list)
+    for about in told.levels:
+        for one in about.told.bins:
+            tenths[one.low].append(one.share)
+    for _, shares in sorted(tenths.items()):
+        count = sum(share.count for share in shares)
+        yield CalibrationBin(
+            stated=sum(share.predicted * share.count for share in shares) / count,
+            observed=sum(share.observed * share.count for share in shares) / count,
+            count=count,
+        )
 
 
 def _midnight(now: datetime, day: date) -> datetime:
