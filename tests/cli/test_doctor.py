@@ -11,7 +11,7 @@ from meta_autonomous.operations import examine_platform, examine_records
 from tests.cli.conftest import process
 
 NAMES = {
-    *("config", "files", "disk", "timer", "database", "notifications"),
+    *("config", "files", "disk", "timer", "margin", "database", "notifications"),
     *examine_records.NAMES,
     *examine_platform.NAMES,
 }
