@@ -7,6 +7,7 @@ through the same `execute`. What somebody changed since is theirs, and is left a
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Final
 
 from meta_autonomous.decision.context import Situation, Totals
@@ -200,28 +201,45 @@ async def _undo_in_account(
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
         record_account(world, seen, tick_id="")
-        totals = await totals_with(world, seen.situation, now)
-        handled = []
-        for record in records:
-            one, totals = await _undo_one(world, record, seen.situation, totals, now=now)
-            handled.append(one)
-        return handled
+        so_far = _SoFar(seen.situation, await totals_with(world, seen.situation, now))
+        return [await _undo_one(world, record, so_far, now=now) for record in records]
+
+
+@dataclass(slots=True)
+class _SoFar:
+    """What was read once, with what this run has undone since: it counts for what comes after."""
+
+    situation: Situation
+    totals: Totals
+
+    def add(self, extra: Mapping[str, Decimal], attempts: Iterable[Attempt]) -> None:
+        self.totals = self.totals.granting(extra)
+        memory = self.situation.memory
+        entities = dict(memory.entities)
+        for attempt in attempts:
+            if attempt.change.field is ChangedField.STATUS:
+                continue
+            past = memory.of(attempt.change.entity_id)
+            sent_at = (*past.budget_sent_at, attempt.effect_at)
+            entities[attempt.change.entity_id] = replace(past, budget_sent_at=sent_at)
+        self.situation = replace(self.situation, memory=replace(memory, entities=entities))
 
 
 async def _undo_one(
-    world: World, known: ActionRecord, situation: Situation, totals: Totals, *, now: datetime
-) -> tuple[Handled, Totals]:
-    """One action, judged on what was just read; the totals with its undo, if that was granted."""
+    world: World, known: ActionRecord, so_far: _SoFar, *, now: datetime
+) -> Handled:
+    """One action, judged on what was just read and on what was undone before it."""
+    situation, totals = so_far.situation, so_far.totals
     record = world.store.action(known.id)  # settling may have moved it
     attempts = world.store.attempts_of(record.id)
     found = await _present(world, attempts, situation)
     plan = plan_undo(record, attempts, found, now=now)
     if isinstance(plan, NotUndoable):
-        return _refused(record, f"Nothing was done. {plan.message}"), totals
+        return _refused(record, f"Nothing was done. {plan.message}")
     case = case_of(world, situation, totals, plan.action, route=Route.UNDO, now=now)
     judged = judge_action(plan.action, case)
     if judged.outcome_if_stopped is not None or judged.clamped:
-        return _refused(record, why_refused(judged)), totals
+        return _refused(record, why_refused(judged))
     new = _new_action(world, record, judged, situation)
     (undo_id,) = world.store.record_decisions(record.account_id, [new], [], [], tick_id="", at=now)
     extra = extra_usd(plan.action, situation, now)
@@ -233,7 +251,8 @@ async def _undo_one(
         money=money_at_commit(plan.action, case),
         restoring=plan.amounts,
     )
-    return _told(world.store, record, undo_id, done), totals.granting(extra)
+    so_far.add(extra, done.attempts)
+    return _told(world.store, record, undo_id, done)
 
 
 async def _present(

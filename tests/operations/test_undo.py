@@ -196,12 +196,26 @@ def test_two_changes_of_one_entity_go_back_the_way_they_came(site):
     async def ids(world):
         return undoable(world.store, tick_id="t1")
 
+    site.sandbox.advance(timedelta(hours=2))
     handled = undone(site, *site.inside(ids))
 
     assert [one.status for one in handled] == ["undone", "undone"]
     assert [one.id for one in handled] == [2, 1]
     assert site.entity(FIRST).budget.amount.minor == 12000
     assert site.inside(ids) == ()
+
+
+def test_each_of_them_counts_among_the_budgets_that_were_sent_within_the_hour(site):
+    for budget in (126, 132):
+        action = scale(site.entity(FIRST), budget)
+        site.execute(site.approved(action), action)
+
+    first, second = undone(site, 2, 1)
+
+    assert first.status == "undone"
+    assert second.exit_code == EXIT_REFUSED
+    assert "[safety.platform_pace]" in second.message
+    assert site.entity(FIRST).budget.amount.minor == 12600
 
 
 def test_a_persons_later_edit_is_left_alone(site):

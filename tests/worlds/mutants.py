@@ -210,6 +210,16 @@ MUTANTS: Final = (
         without("safety.platform_pace"),
     ),
     Mutant(
+        "one undo after the other is no haste",
+        moments.no_ad_sets_budget_is_sent_more_than_three_times_an_hour,
+        a_world(
+            *(Tick(), Wait(25 * HOUR), Tick(), Wait(25 * HOUR), Tick(), Undo(3)),
+            campaigns=[campaign(adset(budget=50_000), budget=None)],
+            **LOOSE,
+        ),
+        ((undo._SoFar, "add", for_ever(None)),),
+    ),
+    Mutant(
         "a budget is cut under what was spent",
         moments.a_cut_leaves_a_tenth_above_what_was_spent,
         a_world(campaigns=[campaign(roas=1.25, pace=1.1)], start=TEN_OCLOCK + timedelta(hours=12)),
