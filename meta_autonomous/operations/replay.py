@@ -48,7 +48,7 @@ class Replayed:
     since: datetime
     ticks: int = 0
     backfilled: int = 0  # of them: days of which nothing was recorded at the time
-    incomplete: int = 0  # not counted: a part of them was pruned
+    incomplete: int = 0  # not counted: pruned in part, or not readable
     decisions: int = 0
     recorded_usd: Decimal = Decimal(0)
     replayed_usd: Decimal = Decimal(0)

@@ -223,7 +223,7 @@ class Runtime:
 class RecordedTick:
     """One tick as it was: all it decided on, and its decisions. Of a past day that was read later
     the case is as known then, and the decisions are what would have been decided. `case` is None
-    when a part of it was pruned."""
+    when a part of it was pruned, or is of a version that wrote it otherwise."""
 
     tick_id: str
     at: datetime

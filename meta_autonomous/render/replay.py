@@ -194,7 +194,7 @@ def _past(past: Iterable[Json]) -> Iterator[Block]:
 def _notes(shaped: Json) -> Iterator[Line]:
     if shaped["incomplete_ticks"]:
         left_out = counted(shaped["incomplete_ticks"], "tick")
-        yield line(Span(f"{left_out} left out: parts of them were pruned.", Tone.QUIET))
+        yield line(Span(f"{left_out} left out: pruned in part, or not readable here.", Tone.QUIET))
     if shaped["differing"] or shaped["past"]:
         yield line(Span(_ALONE, Tone.QUIET))
     if shaped["backfilled_ticks"]:

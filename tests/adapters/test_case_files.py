@@ -1,5 +1,7 @@
 """A tick's case comes back from the database as it was, in little space."""
 
+import json
+import zlib
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -319,6 +321,102 @@ def test_a_tick_whose_base_was_pruned_is_known_to_be_incomplete(tmp_path: Path) 
     with database._writing() as unit:
         unit.connection.exec_driver_sql("DELETE FROM case_files WHERE account_id <> ''")
     assert [(tick.tick_id, tick.case) for tick in recorded(database)] == [("t2", None)]
+
+
+def test_a_base_stays_as_long_as_a_file_that_needs_it(tmp_path: Path) -> None:
+    """A backfilled day's base is another day, of which only what the later one needs stays."""
+    database = a_database(tmp_path)
+    oldest = case_files.KEPT + timedelta(days=1)
+    for age in (oldest, oldest - timedelta(days=2)):
+        case = TickCase(circumstances=around(NOW - age), accounts=(a_case(),))
+        database.record_past_case(case, (), at=NOW - age)
+    kept(database)
+    past, tick = recorded(database, NOW - timedelta(days=200))
+    assert (past.at, past.case) == (NOW - oldest + timedelta(days=2), case)
+    assert tick.tick_id == "t1"
+    kept(database, tick="t2", now=NOW + timedelta(days=3))
+    assert list(bases(database)) == ["t1", "t2"]
+
+
+def test_pruning_leaves_the_base_of_a_file_that_stays(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    for age in (9, 5, 1):
+        at = NOW - timedelta(days=age)
+        case = TickCase(circumstances=around(at), accounts=(a_case(),))
+        database.record_past_case(case, (), at=at)
+    end = NOW - timedelta(days=3)
+    removed = database.remove_stale(end, at=NOW, who="operator:maria")
+    assert removed["case_files"] == 3  # of the first day what the third needs is left
+    assert [tick.case for tick in recorded(database)] == [case]
+    assert database.count_stale(end)["case_files"] == 0
+
+
+# --- of other versions --------------------------------------------------------------------------
+
+
+def told_otherwise(database: Database, tick: str, account: str, change: Any) -> None:
+    """A file as another version, or a bad disk, would have left it."""
+    with database._writing() as unit:
+        where = "WHERE tick_id = ? AND account_id = ?"
+        found = unit.connection.exec_driver_sql(
+            f"SELECT body FROM case_files {where}", (tick, account)
+        ).scalar_one()
+        unit.connection.exec_driver_sql(
+            f"UPDATE case_files SET body = ? {where}", (change(found), tick, account)
+        )
+
+
+def with_json(change: Any) -> Any:
+    def changed(body: bytes) -> bytes:
+        told = json.loads(zlib.decompress(body))
+        change(told)
+        return zlib.compress(json.dumps(told).encode())
+
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("account", "change"),
+    [
+        ("", with_json(lambda told: told.update(format=case_files.FORMAT + 1))),
+        ("", with_json(lambda told: told["circumstances"].pop("rates"))),
+        ("", with_json(lambda told: told["decided"][0].pop("entity_id"))),
+        ("", lambda body: body[:40]),
+        ("", lambda _: b"no zlib at all"),
+        ("", lambda _: zlib.compress(b"no json at all")),
+        (ACCOUNT, with_json(lambda told: told["parts"]["account"].pop("id"))),
+        (ACCOUNT, with_json(lambda told: told["parts"].pop("pauses"))),
+        (ACCOUNT, with_json(lambda told: told["parts"]["account"].update(timezone="Mars/One"))),
+        (ACCOUNT, lambda body: body[:-9]),
+    ],
+)
+def test_what_this_version_cannot_read_is_incomplete_and_the_rest_is_read(
+    tmp_path: Path, account: str, change: Any
+) -> None:
+    database = a_database(tmp_path)
+    kept(database)
+    second = kept(database, tick="t2", now=NOW + timedelta(days=1))
+    told_otherwise(database, "t1", account, change)
+    assert [(tick.tick_id, tick.case) for tick in recorded(database)] == [
+        ("t1", None),
+        ("t2", second),
+    ]
+
+
+def test_files_from_before_they_had_a_number_are_read(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    case = kept(database)
+    told_otherwise(database, "t1", "", with_json(lambda told: told.pop("format")))
+    assert [tick.case for tick in recorded(database)] == [case]
+
+
+def test_a_tick_after_an_update_does_not_build_on_what_it_cannot_read(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    kept(database)
+    told_otherwise(database, "t1", ACCOUNT, lambda body: body[:-9])
+    second = kept(database, tick="t2")
+    assert [tick.case for tick in recorded(database)] == [None, second]
+    assert bases(database)["t2"] is None
 
 
 # --- past days ----------------------------------------------------------------------------------

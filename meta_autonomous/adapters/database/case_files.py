@@ -10,18 +10,24 @@ Space is bounded three ways. The first file of an account's day stands alone; ea
 what differs from it: rows of insights one by one, everything else (an entity, its record, its
 countries) as a part that is there whole when it differs. Files are zlib over JSON: an account of
 100 campaigns with 300 ads writes about 110 kB a day for the first file, 5 to 15 kB for each later
-one. And what is older than `KEPT` goes when a new day begins; `at` lets anyone prune sooner (a
-file whose base is gone reads as incomplete, and is left out of a replay).
+one. And what is older than `KEPT` goes when a new day begins; `prune` may take it sooner. A base
+stays as long as a file that names it.
+
+Files outlive the program that wrote them. One that this version can't read (another `FORMAT`, a
+limit or a fact that did not exist then, damage) reads as incomplete, like one of which a part is
+gone; a replay leaves it out and says how many.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, and_, delete, select, tuple_
 
 from meta_autonomous.adapters.database.case_parts import (
+    UNREADABLE,
     File,
     case_of,
     changes,
@@ -38,16 +44,25 @@ from meta_autonomous.ports import RecordedTick
 
 #: A backfill reaches 90 days back; what it wrote must outlive the next tick.
 KEPT: Final = timedelta(days=100)
+#: To be raised when what is stored changes its meaning or its shape.
+FORMAT: Final = 1
 #: A file that differs this much from its base stands alone, and is the next one's base.
 _LARGEST_SHARE: Final = 0.5
 _SUFFIX: Final = "-backfill"
 _CIRCUMSTANCES: Final = ""
 
 
+class _Header(msgspec.Struct):
+    """Read before the rest. The first files bore no number, and are of format 1."""
+
+    format: int = 1
+
+
 class _TickFile(msgspec.Struct):
     circumstances: Circumstances
     accounts: tuple[str, ...]
     decided: tuple[Brief, ...]
+    format: int = FORMAT
 
 
 def backfill_id(at: datetime) -> str:
@@ -68,13 +83,23 @@ def record(
     for account in case.accounts:
         body, base_id = _account_file(unit, account, tick_id, at)
         if base_id is None and not tick_id.endswith(_SUFFIX):
-            _drop(unit, case_files.c.at < at - KEPT)
+            _drop(unit, older_than(at - KEPT))
         written.append((tick_id, account.snapshot.account.id, unit.at(at), base_id, body))
     columns = ("tick_id", "account_id", "at", "base_tick_id", "body")
     unit.insert_many(case_files, columns, written)
 
 
-def _drop(unit: Unit, condition: Any) -> None:
+def older_than(end: datetime) -> ColumnElement[bool]:
+    """What may go: rows before `end` that no row since names as its base."""
+    table, kept = case_files, case_files.alias()
+    bases = select(kept.c.platform, kept.c.account_id, kept.c.base_tick_id).where(
+        kept.c.at >= end, kept.c.base_tick_id.is_not(None)
+    )
+    row = tuple_(table.c.platform, table.c.account_id, table.c.tick_id)
+    return and_(table.c.at < end, row.not_in(bases))
+
+
+def _drop(unit: Unit, condition: ColumnElement[bool]) -> None:
     unit.connection.execute(
         delete(case_files).where(case_files.c.platform == unit.platform, condition)
     )
@@ -88,7 +113,11 @@ def _account_file(
     file = file_of(account)
     base = _base_of(unit, account, tick_id, at)
     if base is not None:
-        changed = packed(changes(unpacked(base.body, File), file))
+        try:
+            held = unpacked(base.body, File)
+        except UNREADABLE:  # of the version before an update
+            return packed(file), None
+        changed = packed(changes(held, file))
         if len(changed) <= _LARGEST_SHARE * len(base.body):
             return changed, base.tick_id
     return packed(file), None
@@ -154,18 +183,39 @@ def first_at(unit: Unit) -> datetime | None:
 def one(unit: Unit, tick_id: str, at: datetime, bases: Bases) -> RecordedTick:
     """One tick as recorded. `bases` holds what the tick before was read with."""
     bodies = _bodies(unit, tick_id)
-    file = unpacked(bodies.pop(_CIRCUMSTANCES)[1], _TickFile)
-    cases = [_case_of(unit, account_id, bodies, bases) for account_id in file.accounts]
-    whole = tuple(case for case in cases if case is not None)
+    case: TickCase | None = None
+    decided: tuple[Brief, ...] = ()
+    with suppress(*UNREADABLE):
+        file = _tick_file(bodies.pop(_CIRCUMSTANCES)[1])
+        if file is not None:
+            case, decided = _case_of_all(unit, file, bodies, bases), file.decided
     return RecordedTick(
         tick_id=tick_id,
         at=at,
         is_backfilled=tick_id.endswith(_SUFFIX),
-        case=TickCase(circumstances=file.circumstances, accounts=whole)
-        if len(whole) == len(cases)
-        else None,
-        decided=file.decided,
+        case=case,
+        decided=decided,
     )
+
+
+def _tick_file(body: bytes) -> _TickFile | None:
+    """None for one of another format."""
+    is_known = unpacked(body, _Header).format == FORMAT
+    return unpacked(body, _TickFile) if is_known else None
+
+
+def _case_of_all(
+    unit: Unit,
+    file: _TickFile,
+    bodies: Mapping[str, tuple[str | None, bytes]],
+    bases: Bases,
+) -> TickCase | None:
+    """None when an account's part was pruned: all decide together."""
+    cases = [_case_of(unit, account_id, bodies, bases) for account_id in file.accounts]
+    whole = tuple(case for case in cases if case is not None)
+    if len(whole) < len(cases):
+        return None
+    return TickCase(circumstances=file.circumstances, accounts=whole)
 
 
 def _bodies(unit: Unit, tick_id: str) -> dict[str, tuple[str | None, bytes]]:

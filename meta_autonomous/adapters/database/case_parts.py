@@ -205,6 +205,10 @@ def _decode_hook(wanted: type, value: Any) -> Any:
     raise NotImplementedError(f"no {wanted} of JSON")
 
 
+#: What reading a file of another version, or a damaged one, raises. KeyError: a part that this
+#: version expects, or a time zone that this machine has not.
+UNREADABLE: Final = (msgspec.DecodeError, zlib.error, KeyError, UnicodeDecodeError)
+
 _encoder: Final = msgspec.json.Encoder(enc_hook=_encode_hook)
 
 

@@ -13,13 +13,12 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 
-from meta_autonomous.adapters.database import ledger, segments
+from meta_autonomous.adapters.database import case_files, ledger, segments
 from meta_autonomous.adapters.database.tables import (
     account_reads,
     activities,
     alerts,
     attempts,
-    case_files,
     entity_snapshots,
     entity_traces,
     insights_seen,
@@ -28,6 +27,7 @@ from meta_autonomous.adapters.database.tables import (
     optimization_actions,
     ticks,
 )
+from meta_autonomous.adapters.database.tables import case_files as cases
 from meta_autonomous.adapters.database.tables import ledger as entries
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import ActionStatus
@@ -201,7 +201,7 @@ def _stale(unit: Unit, end: datetime) -> Iterator[tuple[Table, ColumnElement[boo
         (insights_seen, insights_seen.c.day < looked_at.date()),
         (account_reads, account_reads.c.read_on < looked_at.date()),
         (activities, activities.c.at < looked_at),
-        (case_files, case_files.c.at < end),
+        (cases, case_files.older_than(end)),
         (alerts, alerts.c.cleared_at < end),
         (optimization_actions, _never_sent(looked_at)),
     ):
