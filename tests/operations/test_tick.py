@@ -15,7 +15,7 @@ from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations import auto_worker
 from meta_autonomous.operations.tick_report import TickReport
-from meta_autonomous.ports import Busy, LedgerEvent, NotFound
+from meta_autonomous.ports import WORKER, Busy, LedgerEvent, NotFound
 from tests.operations.live_world import (
     FAILING_AD,
     FAILS,
@@ -141,7 +141,7 @@ def test_the_ledgers_head_goes_into_the_log_and_the_digest(live, caplog):
         assert database.verify_ledger(expect=head).head == head
     assert f"tick=t1 ledger_head={head}" in caplog.messages
     ((_, body, _),) = live.mailbox.letters
-    assert body.endswith(f"Ledger: {head}")
+    assert body.endswith(f"Ledger: {head}\n")
 
 
 def test_every_tick_is_in_the_ledger(live):
@@ -686,7 +686,7 @@ def test_without_a_date_header_the_time_is_not_to_be_trusted(live):
 def test_a_clock_behind_the_ledger_is_not_to_be_trusted(live):
     with live.database() as store:
         later = live.sandbox.now() + timedelta(minutes=3)
-        store.append(LedgerEvent(event="system_started", who="ana", at=later))
+        store.append(LedgerEvent(event="tick_completed", who=WORKER, at=later))
     report = live.in_mode("auto").tick()
     assert report.exit_code == 4
     assert "ledger" in report.errors[0]
