@@ -7,7 +7,7 @@ from meta_autonomous.operations.auto_worker import tick
 from meta_autonomous.operations.metrics import metrics_text
 from meta_autonomous.operations.tick_report import EXIT_DONE, EXIT_LATER, TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Signal
+from meta_autonomous.ports import Busy, RefusedByGuard, Signal, Throttled
 
 logger = logging.getLogger("meta_auto.tick")
 
@@ -15,13 +15,22 @@ logger = logging.getLogger("meta_auto.tick")
 async def watched_tick(world: World, *, tick_id: str, **options: Any) -> TickReport:
     """`tick`, with the dead man's switch told and the metrics written. A dry run leaves no trace.
 
-    Errors are the caller's, who knows the exit code that they get.
+    What an error leaves in the metrics is the caller's, who knows the exit code that it gets.
     """
     if options.get("dry_run"):
         return await tick(world, tick_id=tick_id, **options)
     await world.watch.signal(Signal.START)
-    report = await tick(world, tick_id=tick_id, **options)
-    shown = metrics_text(world.store, world.system, world.book, now=world.clock())
+    try:
+        report = await tick(world, tick_id=tick_id, **options)
+        shown = metrics_text(world.store, world.system, world.book, now=world.clock())
+    except (Busy, RefusedByGuard):
+        raise  # the tick that is at work tells how it ended; or only our caller was wrong
+    except Throttled:
+        await world.watch.signal(Signal.SUCCESS)
+        raise
+    except Exception:
+        await world.watch.signal(Signal.FAIL)
+        raise
     world.watch.show(shown)
     _log(report)
     # What waits for Meta, or for another tick, is no failure.
