@@ -76,7 +76,7 @@ def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime
     if alert.key.startswith("dead_guard:"):
         return True  # it rests on the policy alone, which every tick knows
     if alert.key == TOKEN_EXPIRING:
-        return report.token is not None
+        return report.token is not None and report.token.is_told
     if not alert.key.startswith(_REVIEWED):
         return False
     if alert.key.startswith("spend_"):

@@ -7,8 +7,8 @@ A dry run is the same read and the same decisions, and stops before the first th
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -152,14 +152,25 @@ async def _settle_doubts(
     for account_id in accounts:
         if _blocked_until(world, account_id, now) is not None:
             continue  # not even for this: Meta asked to wait, and nothing is sent there anyway
-        try:
+        with _stopping_no_other(world, account_id, report):
             settled = await in_time(reconcile(world, account_id))
-        except PlatformError as problem:
-            _leave(world, account_id, report, problem)
-            continue
-        report.note_settled(settled)
-        if settled.writes_blocked:
-            report.hold_writes(account_id, "too many writes in doubt")
+            report.note_settled(settled)
+            if settled.writes_blocked:
+                report.hold_writes(account_id, "too many writes in doubt")
+
+
+@contextmanager
+def _stopping_no_other(world: World, account_id: str, report: TickReport) -> Iterator[None]:
+    """Whatever goes wrong in here ends this tick's work on that account, and on no other. Only
+    what is nobody's account to blame for (the database, the configuration) ends the tick."""
+    try:
+        yield
+    except PlatformError as problem:
+        _leave(world, account_id, report, problem)
+    except MetaAutoError:
+        raise
+    except Exception as bug:  # noqa: BLE001 - one broken account never stops the others
+        _leave(world, account_id, report, _broken(account_id, bug))
 
 
 def _broken(account_id: str, bug: Exception) -> PlatformError:
@@ -200,24 +211,20 @@ async def _observe_all(
             told = Throttled(f"Meta asked to wait until {until:%H:%M} UTC.", until=until)
             _leave(world, account_id, report, told)
             return None
-        try:
+        with _stopping_no_other(world, account_id, report):
             return account_id, await in_time(observe(world, account_id, now=now))
-        except PlatformError as problem:
-            _leave(world, account_id, report, problem)
-        except MetaAutoError:
-            raise  # the database's, the configuration's: nobody's account is to blame
-        except Exception as bug:  # noqa: BLE001 - one broken account never stops the others
-            _leave(world, account_id, report, _broken(account_id, bug))
         return None
 
     workable = [key for key in accounts if report.accounts[key].state == "ok"]
     done = await asyncio.gather(*(one(account_id) for account_id in workable))
-    observed = dict(pair for pair in done if pair is not None)
-    for account_id, seen in observed.items():
-        report.account_was_read(seen.situation)
-        if not (report.dry_run or report.is_read_only):
-            record_account(world, seen, tick_id=report.tick_id)
-            supersede_stale(world, seen.situation.snapshot, at=now)
+    observed: dict[str, Observed] = {}
+    for account_id, seen in filter(None, done):
+        with _stopping_no_other(world, account_id, report):
+            if not (report.dry_run or report.is_read_only):
+                record_account(world, seen, tick_id=report.tick_id)
+                supersede_stale(world, seen.situation.snapshot, at=now)
+            report.account_was_read(seen.situation)
+            observed[account_id] = seen
         for entity_id, oddity in seen.situation.snapshot.skipped.items():
             report.errors.append(f"account {account_id}: {entity_id} skipped: {oddity}")
     return observed
@@ -330,8 +337,8 @@ async def _execute(
 
 
 async def _finish(world: World, report: TickReport, now: datetime) -> None:
-    """Alerts, the record of the tick, and one digest to people: in that order. Log and digest
-    take the ledger's head to where whoever may rewrite the ledger can't."""
+    """Alerts, the record of the tick, and one digest to people: in that order. Log (when all is
+    done) and digest take the ledger's head to where whoever may rewrite the ledger can't."""
     review_alerts(world, report, now=now)
     ended_at = await _time_of_end(world, report, now)
     record = report.to_record(
@@ -339,7 +346,6 @@ async def _finish(world: World, report: TickReport, now: datetime) -> None:
     )
     world.store.finish_tick(report.tick_id, at=ended_at, report=record)
     report.ledger_head = world.store.ledger_head()
-    logger.info("tick=%s ledger_head=%s", report.tick_id, report.ledger_head)
     await send_digest(world, report)
 
 

@@ -107,7 +107,7 @@ class TickReport:
     penalties: dict[str, str] = field(default_factory=dict)
     warnings: Callable[[], tuple[str, ...]] = tuple  # of the platform; they stop nothing
     ledger_head: str | None = None  # SEQ:HASH after this tick's last entry
-    token: TokenWatch | None = None  # until when the token holds; None when nobody could tell
+    token: TokenWatch | None = None  # until when the token holds; None when nobody was asked
     break_even_roas: Decimal | None = None  # at PROFIT_MARGIN
     dead_guards: tuple[str, ...] = ()  # that can't fire in auto mode, and nobody accepted
 

@@ -13,10 +13,12 @@ EXPIRES_SOON: Final = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenWatch:
-    """What Meta said at `asked_at`; `expires_at` is None for a token that never expires."""
+    """What Meta said at `asked_at`; `expires_at` is None for a token that never expires, and where
+    Meta did not tell."""
 
     asked_at: datetime
     expires_at: datetime | None
+    is_told: bool = True
 
     def expires_soon(self, now: datetime) -> bool:
         return self.expires_at is not None and self.expires_at - now <= EXPIRES_SOON
@@ -30,6 +32,7 @@ class TokenWatch:
         return cls(
             asked_at=datetime.fromisoformat(kept["asked_at"]),
             expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+            is_told=kept.get("is_told", True),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -38,6 +41,7 @@ class TokenWatch:
             "expires_at": None
             if self.expires_at is None
             else self.expires_at.isoformat(timespec="seconds"),
+            "is_told": self.is_told,
         }
 
 
@@ -48,12 +52,13 @@ def _still_holds(known: TokenWatch, now: datetime) -> bool:
 
 
 async def watch_token(world: World, *, now: datetime) -> TokenWatch | None:
-    """None when Meta does not tell. A token that is refused shows in every other read too."""
+    """None when Meta was never reached about it: then the next tick asks. A token that is refused
+    shows in every other read too."""
     known = TokenWatch.of_record(world.store.last_tick())
     if known is not None and _still_holds(known, now):
         return known
     try:
         facts = await world.platform.token_facts()
     except PlatformError:
-        return None
-    return TokenWatch(asked_at=now, expires_at=facts.expires_at) if facts.knows_expiry else None
+        return known
+    return TokenWatch(asked_at=now, expires_at=facts.expires_at, is_told=facts.knows_expiry)

@@ -167,6 +167,24 @@ def test_tables_are_not_upgraded_while_an_account_is_worked(
     assert other.upgrade()
 
 
+def test_no_account_is_worked_while_the_tables_are_upgraded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tick keeps what it was refused until its end, and asks for one account after the other."""
+    database, other = a_database(tmp_path), opened(tmp_path)
+    with ExitStack() as of_the_tick:
+        with other._lock(store._TABLES, wait_seconds=0) as is_alone:
+            assert is_alone
+            asked = [of_the_tick.enter_context(database.account_lock(key)) for key in "12"]
+        assert asked == [False, False]
+        monkeypatch.setattr(schema, "HEAD", "9998")  # what the upgrade left
+        with pytest.raises(ConfigError, match="older version"):
+            of_the_tick.enter_context(database.account_lock("3"))
+        monkeypatch.undo()
+        assert of_the_tick.enter_context(database.account_lock("3"))
+        assert not is_free(other, "3")
+
+
 def test_an_account_is_not_worked_on_tables_of_another_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

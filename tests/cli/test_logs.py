@@ -96,12 +96,12 @@ def test_under_the_journal_a_tick_logs_its_end_and_the_ledgers_head(home):
     assert (ran.returncode, out) == (0, "")
     entries = [json.loads(line) for line in err.splitlines()]
     (done,) = [one for one in entries if one["message"].startswith("tick completed")]
-    assert "ledger_seq=18 ledger_head=" in done["message"]
     assert {one["tick_id"] for one in entries} == {done["tick_id"]}
     assert done["tick_id"]
     with process("ledger", "list", "--limit", "1", "--json", home=home) as ran:
         (last,) = json.loads(ran.communicate(timeout=120)[0])
-    assert done["message"].endswith(f"ledger_head={last['hash']}")
+    assert done["message"].endswith(f" ledger_head={last['seq']}:{last['hash']}")
+    assert not [one for one in entries if one is not done and "ledger_" in one["message"]]
 
 
 @pytest.mark.slow

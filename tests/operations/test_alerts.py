@@ -245,6 +245,18 @@ def test_meta_is_asked_about_a_lasting_token_once_a_day(live):
     assert asked() == 2
 
 
+def test_a_token_that_meta_does_not_tell_of_is_asked_about_once_a_day_too(live):
+    token_ends_in(live, days=3)
+    assert "token_expiring" in keys(live.tick())
+    live.sandbox.clear_faults()
+    live.sandbox.inject(faults.error(100), match="debug_token", times=1000)
+    live.sandbox.forget_requests()
+    for hours in (1, 1, 21):
+        live.passes(hours=hours)
+        assert "token_expiring" in keys(live.tick())  # nothing says that it is over
+    assert sum("debug_token" in one.text for one in live.sandbox.requests) == 1
+
+
 # --- exactly at the limit -----------------------------------------------------------------------
 
 

@@ -14,10 +14,11 @@ from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.adapters.watch import OutsideWatch
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.version import VERSION
+from meta_autonomous.operations import auto_worker
 from meta_autonomous.operations.alert_kinds import ALERT_KINDS
 from meta_autonomous.operations.metrics import Metric, metrics_text, written
 from meta_autonomous.operations.watched import watched_tick
-from meta_autonomous.ports import Signal
+from meta_autonomous.ports import Busy, NotFound, Signal, StoreUnavailable, Throttled
 from tests.operations.live_world import Live
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -140,6 +141,35 @@ def test_a_failed_tick_keeps_the_time_of_the_last_success(live):
     assert found["last_run_exit_code"] == 4
     assert found["last_success_timestamp_seconds"] == int(NOON.timestamp())
     assert found['alert_active{alert="auth"}'] == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("error", "last"),
+    [
+        (StoreUnavailable("the disk is full"), [Signal.FAIL]),
+        (ZeroDivisionError("a ratio of nothing"), [Signal.FAIL]),
+        (Throttled("later"), [Signal.SUCCESS]),  # as of a tick whose every account is throttled
+        (Busy("another tick"), []),
+        (NotFound("no such account"), []),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_a_tick_that_an_error_ends_is_told_of_too(live, monkeypatch, error, last):
+    """Whoever runs it: the command, or `MetaAutoWorker` in somebody's program."""
+
+    def breaks(*_, **__):
+        raise error
+
+    monkeypatch.setattr(auto_worker, "dead_guards", breaks)
+    watch = Watching()
+
+    async def deed(world):
+        with pytest.raises(type(error)):
+            await watched_tick(world, tick_id="t1")
+
+    live.inside(deed, watch=watch)
+    assert watch.signals == [Signal.START, *last]
 
 
 @pytest.mark.slow

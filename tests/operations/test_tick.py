@@ -15,13 +15,15 @@ from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations import auto_worker
 from meta_autonomous.operations.tick_report import TickReport
-from meta_autonomous.ports import WORKER, Busy, LedgerEvent, NotFound
+from meta_autonomous.operations.watched import watched_tick
+from meta_autonomous.ports import WORKER, Busy, LedgerEvent, NotFound, StoreUnavailable
 from tests.operations.live_world import (
     FAILING_AD,
     FAILS,
     GROWS,
     MOVES_FROM,
     SECOND_ACCOUNT,
+    SERVICE,
     SHRINKS,
     Live,
     outcome_of,
@@ -132,14 +134,15 @@ def test_the_policy_in_force_is_on_record_and_its_change_too(live):
     assert last.after == {"max": "2", "policy_digest": "two"}
 
 
-def test_the_ledgers_head_goes_into_the_log_and_the_digest(live, caplog):
+def test_the_ledgers_head_goes_into_the_log_once_and_into_the_digest(live, caplog):
     """Where whoever may rewrite the ledger can't: noted there, a rewritten one is found."""
     caplog.set_level(logging.INFO, logger="meta_auto.tick")
-    live.tick()
+    live.inside(lambda world: watched_tick(world, tick_id="t1"), actor=SERVICE)
     with live.database() as database:
         head = database.ledger_head()
         assert database.verify_ledger(expect=head).head == head
-    assert f"tick=t1 ledger_head={head}" in caplog.messages
+    (told,) = [one for one in caplog.messages if "ledger_" in one]
+    assert told.endswith(f" ledger_head={head}")
     ((_, body, _),) = live.mailbox.letters
     assert body.endswith(f"Ledger: {head}\n")
 
@@ -616,15 +619,16 @@ def test_only_the_named_account_is_worked(live):
     assert set(live.tick(accounts=[SECOND_ACCOUNT]).accounts) == {SECOND_ACCOUNT}
 
 
-def test_a_bug_that_one_accounts_data_wakes_costs_the_others_nothing(live, monkeypatch):
-    observe = auto_worker.observe
+@pytest.mark.parametrize("step", ["reconcile", "observe", "record_account", "supersede_stale"])
+def test_a_bug_that_one_accounts_data_wakes_costs_the_others_nothing(live, monkeypatch, step):
+    sound = getattr(auto_worker, step)
 
-    async def broken_for_the_second(world, account_id, *, now):
-        if account_id == SECOND_ACCOUNT:
+    def broken_for_the_second(world, of_it, **options):
+        if SECOND_ACCOUNT in str(of_it):  # its id, or what was read of it
             raise ZeroDivisionError("a ratio of nothing")
-        return await observe(world, account_id, now=now)
+        return sound(world, of_it, **options)
 
-    monkeypatch.setattr(auto_worker, "observe", broken_for_the_second)
+    monkeypatch.setattr(auto_worker, step, broken_for_the_second)
     report = only_one(with_both_accounts(live)).tick()
 
     assert report.exit_code == 4
@@ -634,6 +638,17 @@ def test_a_bug_that_one_accounts_data_wakes_costs_the_others_nothing(live, monke
     }
     assert any(f"account {SECOND_ACCOUNT}: something in it" in one for one in report.errors)
     assert report.evaluated > 0
+    assert set(report.situations) == {live.account_id}
+
+
+@pytest.mark.parametrize("step", ["reconcile", "observe", "record_account"])
+def test_a_database_that_fails_is_no_accounts_fault_and_ends_the_tick(live, monkeypatch, step):
+    def fails(*_, **__):
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(auto_worker, step, fails)
+    with pytest.raises(StoreUnavailable):
+        with_both_accounts(live).tick()
 
 
 # --- time ---------------------------------------------------------------------------------------

@@ -117,17 +117,21 @@ class Shared:
 
     @contextmanager
     def held(self, *, wait_seconds: float, once: Callable[[], None]) -> Iterator[bool]:
-        """Yields whether it was got. `once` is done right after it was taken."""
-        if self._users == 0:
-            self._lock = self._take(wait_seconds)
-            is_got = self._lock.__enter__()
-        else:
-            is_got = True
+        """Yields whether it was got. `once` is done right after it was taken. Who is refused is no
+        user: the next one asks again."""
+        is_first = self._users == 0
+        if is_first:
+            lock = self._take(wait_seconds)
+            if not lock.__enter__():
+                lock.__exit__(None, None, None)
+                yield False
+                return
+            self._lock = lock
         self._users += 1
         try:
-            if is_got and self._users == 1:
+            if is_first:
                 once()
-            yield is_got
+            yield True
         finally:
             self._users -= 1
             if self._users == 0 and self._lock is not None:
