@@ -1,18 +1,21 @@
 """`report`: a look back, in the terminal and as a page with plots."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
+from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session, reading_time
+
+_STDOUT: Final = Path("-")
 
 
 def report(
     context: typer.Context,
     *,
     html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write a page with plots there.")
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with plots; -: on stdout."),
     ] = None,
     days: Annotated[
         int, typer.Option("--days", metavar="N", help="How far back.", min=1, max=366)
@@ -36,6 +39,12 @@ def report(
             days=days,
             now=reading_time(loaded),
         )
+    if html == _STDOUT:
+        from meta_autonomous.render.output import stream
+        from meta_autonomous.render.report_page import report_page
+
+        stream([report_page(found)])
+        return EXIT_DONE
     if html is not None:
         from meta_autonomous.adapters.whole_file import write_whole
         from meta_autonomous.render.report_page import report_page

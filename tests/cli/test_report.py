@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -214,3 +215,11 @@ def test_a_real_browser_draws_it_and_objects_to_nothing(tmp_path):
         )  # fmt: skip
         assert "CONSOLE" not in done.stderr, done.stderr  # where a refusal by the policy is told
         assert picture.stat().st_size > 20_000
+
+
+def test_the_page_may_go_to_stdout(meta_auto):
+    """Whoever runs it under another account's rights may not write files with them."""
+    ran = meta_auto("report", "--html", "-")
+    assert ran.code == 0
+    assert ran.out.startswith("<!DOCTYPE html>")
+    assert not Path("-").exists()

@@ -22,7 +22,7 @@ ADMINS = [words for words in ADMIN + ADMIN_LATER if words[:2] != ["db", "backup"
 LOOKS = {
     "status", "policies show", "mode show", "suggestions list", "suggestions show", "actions list",
     "campaigns list", "explain", "ledger list", "ledger verify", "ledger export", "alerts list",
-    "creatives list",
+    "creatives list", "calibration",
 }  # fmt: skip
 
 
