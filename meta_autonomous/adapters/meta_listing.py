@@ -43,6 +43,7 @@ class Found:
     adsets: dict[str, AdSet]
     ads: dict[str, Ad]
     skipped: dict[str, str]
+    unlisted: set[str] = field(default_factory=set)  # parents of what delivers that no list has
 
     @classmethod
     def of(cls, listed: Mapping[Level, Listed]) -> "Found":
@@ -70,9 +71,15 @@ class Found:
             case Ad() if self._is_above(entity):
                 self.ads[entity.id] = entity
             case _:
+                if entity.is_active and not self._has(entity.parent_id):
+                    self.unlisted.add(str(entity.parent_id))
                 self.skipped[entity.id] = (
                     f"{entity.level} below {entity.parent_id}, which is not among those listed"
                 )
+
+    def _has(self, entity_id: str | None) -> bool:
+        """Listed, if only as one that could not be understood."""
+        return any(entity_id in known for known in (self.campaigns, self.adsets, self.skipped))
 
     def _is_above(self, ad: Ad) -> bool:
         adset = self.adsets.get(ad.of_adset)

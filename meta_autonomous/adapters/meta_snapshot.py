@@ -106,6 +106,7 @@ class AccountReader:
             activities=log.result(),
             missing_days=ad_days.missing_days(totals.result()),
             skipped=ad_days.skipped() | found.skipped,
+            unlisted=frozenset(found.unlisted),
         )
 
     async def activities(

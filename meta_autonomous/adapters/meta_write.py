@@ -14,11 +14,13 @@ from meta_autonomous.adapters.meta_errors import (
     ADSET_BUDGET_PACE,
     THROTTLES,
     GraphError,
+    Trouble,
     default_wait,
     describe,
     graph_error,
     proves_refusal,
     remedy_for,
+    trouble,
 )
 from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, NoAnswer
 from meta_autonomous.adapters.meta_json import NotJson, strict_json
@@ -102,7 +104,12 @@ class Writer:
             hint = remedy_for(error)
             if hint:
                 detail = f"{detail} ({hint})"
-            return Answer(kind=AnswerKind.REFUSED, detail=detail, trace_id=trace_id)
+            return Answer(
+                kind=AnswerKind.REFUSED,
+                detail=detail,
+                trace_id=trace_id,
+                is_about_access=trouble(error) is Trouble.AUTH,
+            )
         return Answer(kind=AnswerKind.UNKNOWN, detail=detail, trace_id=trace_id)
 
     def _throttled(

@@ -90,6 +90,12 @@ def daily_spend_totals(
         if spend is None:
             unpriced.append(f"account {account.id}: {no_rate(account.currency)}")
             continue
+        if situation.snapshot.unlisted:
+            missing = ", ".join(sorted(situation.snapshot.unlisted)[:3])
+            unpriced.append(
+                f"account {account.id}: Meta's lists leave out {missing}, below which something "
+                "delivers, so not all budgets are known"
+            )
         spent += spend.spent_usd
         projected += spend.projected_usd
         holders |= spend.holders

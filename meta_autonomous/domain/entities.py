@@ -257,6 +257,7 @@ class AccountSnapshot:
     governed_by_rules: frozenset[str] = frozenset()
     activities: tuple[Activity, ...] | None = None
     missing_days: frozenset[date] = frozenset()
+    unlisted: frozenset[str] = frozenset()  # parents of what delivers that no list has: not whole
     skipped: Mapping[str, str] = field(default_factory=dict)  # entity id -> what was odd about it
     _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
 

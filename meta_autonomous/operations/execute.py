@@ -354,6 +354,7 @@ async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
                 status=ActionStatus.FAILED,
                 message=_sentence(f"Meta refused: {answer.detail}"),
                 attempt=known,
+                problem=AuthFailed(answer.detail) if answer.is_about_access else None,
             )
         case AnswerKind.THROTTLED:
             is_of_entity = answer.throttle is Throttle.ENTITY

@@ -36,6 +36,9 @@ class Answer:
     trace_id: str | None = None
     until: datetime | None = None  # throttled: when Meta will take writes again
     throttle: Throttle = Throttle.ACCOUNT
+    is_about_access: bool = (
+        False  # refused: the token, or what it may do. No other write fares better
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

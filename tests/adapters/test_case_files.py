@@ -127,6 +127,7 @@ def test_everything_that_a_decision_may_look_at_comes_back(tmp_path: Path) -> No
         countries={"s1": {"ES": 7_000_000, "FR": 1}},
         governed_by_rules=frozenset({"c1", "a1"}),
         missing_days=frozenset({YESTERDAY}),
+        unlisted=frozenset({"c9"}),
         skipped={"x": "odd"},
         activities=(Activity("s1", "update_ad_set_budget", NOW, "1", None, "100", "200"),),
     )

@@ -459,3 +459,12 @@ def test_a_lower_cap_never_lets_more_through(cap: tuple[int, int], to: int) -> N
     assert daily_spend(a_scale_up(to=to), limits=loose) or not daily_spend(
         a_scale_up(to=to), limits=strict
     )
+
+
+def test_lists_that_leave_out_a_parent_of_what_delivers_raise_no_budget():
+    """Its budget is in no sum: a short list must not look like room under the cap."""
+    whole = a_situation()
+    short = replace(whole, snapshot=replace(whole.snapshot, unlisted=frozenset({"c9"})))
+    assert totals_of(whole).unpriced == ()
+    (told,) = totals_of(short).unpriced
+    assert "leave out c9" in told

@@ -457,6 +457,16 @@ def test_a_token_that_ends_during_a_tick_stops_the_account_with_an_alert(live):
     assert f"auth:{live.account_id}" in {alert.key for alert in report.alerts}
 
 
+def test_a_token_that_may_not_write_is_refused_once_with_an_alert(live):
+    live.sandbox.inject(faults.unauthorised(), match=r"^POST ", times=9)
+    report = live.in_mode("auto").tick()
+    assert counted(report)["failed"] == 1
+    assert counted(report)["deferred"] == 8
+    assert report.exit_code == 4
+    assert [one.state for one in report.accounts.values()] == ["failed"]
+    assert f"auth:{live.account_id}" in {alert.key for alert in report.alerts}
+
+
 def test_a_stop_ends_the_tick_after_the_write_in_hand(live):
     def stopped() -> bool:
         return len(live.writes()) > 0

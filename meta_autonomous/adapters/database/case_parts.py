@@ -53,6 +53,7 @@ def _parts(case: AccountCase) -> dict[str, msgspec.Raw]:
         "account": read.account,
         "read": [read.observed_at, read.first_day],
         "missing_days": sorted(read.missing_days),
+        "unlisted": sorted(read.unlisted),
         "skipped": read.skipped,
         "governed": sorted(read.governed_by_rules),
         "activities": read.activities,
@@ -112,6 +113,7 @@ def case_of(file: File) -> AccountCase:
         governed_by_rules=_value(parts["governed"], frozenset[str]),
         activities=_value(parts["activities"], tuple[Activity, ...] | None),
         missing_days=_value(parts["missing_days"], frozenset[date]),
+        unlisted=_value(parts["unlisted"], frozenset[str]),
         skipped=_value(parts["skipped"], dict[str, str]),
     )
     memory = Memory(
