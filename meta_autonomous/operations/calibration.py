@@ -29,6 +29,7 @@ from meta_autonomous.decision.calibration import (
     reliability,
     scored,
     share_of,
+    telling_bins,
 )
 from meta_autonomous.decision.holdout import FEWEST, PERIOD, Comparison, compare
 from meta_autonomous.decision.limits import Limits
@@ -89,7 +90,8 @@ class Calibration:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether every share with enough claims holds what was predicted. None: none has."""
+        """Whether every share with enough claims holds what was predicted. None: none has. The
+        intervals are wide enough for all of them to hold together with 95 %."""
         said = [about.told.agrees for about in self.levels]
         said += [about.share.agrees for about in self.types if about.share is not None]
         known = [one for one in said if one is not None]
@@ -167,19 +169,20 @@ def calibrate(store: Store, *, limits: Limits, rates: Rates) -> Calibration:
         treated += past.worth(_treated(mine), limits.profit_margin)
         withheld += past.worth(_withheld(mine), limits.profit_margin)
     types = [kind for kind in ActionType if decided[kind]]
-    enough = sum(len(by_type[kind]) >= FEWEST_CLAIMS for kind in types)
+    among = sum(telling_bins(claims) for claims in about.values())
+    among = max(among + sum(len(by_type[kind]) >= FEWEST_CLAIMS for kind in types), 1)
     return Calibration(
         levels=tuple(
             AboutLevel(level=level, threshold=threshold, told=told)
             for level in Level
             for threshold in thresholds
-            if (told := reliability(about[level, threshold])) is not None
+            if (told := reliability(about[level, threshold], among=among)) is not None
         ),
         types=tuple(
             AboutType(
                 type=kind,
                 decided=decided[kind],
-                share=share_of(by_type[kind], among=max(enough, 1)) if by_type[kind] else None,
+                share=share_of(by_type[kind], among=among) if by_type[kind] else None,
                 unanswered=dict(missing_of[kind]),
             )
             for kind in types

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meta_autonomous.decision.calibration import Scored
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.domain.quantities import Rates
+from meta_autonomous.operations import calibration
 from meta_autonomous.operations.calibration import Calibration, calibrate
 from meta_autonomous.ports import AccountRecord, ActionRecord, EntityState, PastEstimate
 from tests.render.records import record
@@ -120,6 +122,26 @@ def test_right_posteriors_are_found_to_agree_and_biased_ones_not():
         assert about.level is Level.AD
         assert about.told.count == 300
     assert right.unanswered == {}
+
+
+def test_a_perfect_forecaster_is_told_so_19_times_of_20(monkeypatch):
+    """Three levels at four thresholds, a claim's predicted probability each its own, and the
+    answers drawn with it. With every table's intervals for itself half of them would fail."""
+    rng = np.random.default_rng(5)
+
+    def perfect(entity_id: str, on: date, *_: Any) -> Scored:
+        said = rng.uniform()
+        return Scored(entity_id, on, said, said, bool(rng.uniform() < said))
+
+    monkeypatch.setattr(calibration, "scored", perfect)
+    monkeypatch.setattr(calibration._Past, "answer", lambda *_: (None, None))
+    records = an_account(ads=400, weeks=1)
+    records.estimates = [replace(one, level=lv) for lv in Level for one in records.estimates]
+    for place, one in enumerate(records.estimates):
+        records.estimates[place] = replace(one, entity_id=str(place))
+    said = [told(records) for _ in range(30)]
+    assert all(len(one.levels) == 12 for one in said)
+    assert sum(one.agrees is True for one in said) >= 27
 
 
 def test_claims_of_the_last_days_wait():

@@ -207,7 +207,7 @@ def test_backfilled_days_are_told_with_their_hindsight():
     assert "pause ACTIVE → PAUSED" in shown
     assert "ROAS 0.60 over the next 7 days → right" in shown
     assert "their numbers are those known now" in shown
-    assert "2 ticks left out: parts of them were pruned." in shown
+    assert "2 ticks left out: pruned in part, or not readable here." in shown
     (past,) = shaped(past=[wish])["past"]
     assert (past["days"], past["type"], past["later"]["held"]) == (4, "pause", True)
 
