@@ -220,7 +220,7 @@ class _Past:
         read_on = record.last_read_on
         by_ad = store.stored_days(record.account_id, since=since, until=read_on)
         states = store.entity_states(record.account_id)
-        days = _by_level(by_ad, states)
+        days = _by_level(by_ad, store.ad_parents(record.account_id), states)
         known = store.restatements(record.account_id, today=read_on) or NO_RESTATEMENTS
         first = min((day for one in by_ad.values() for day in one), default=read_on)
         outages = outages_among(
@@ -325,14 +325,18 @@ def _days(first: date, count: int) -> list[date]:
 
 
 def _by_level(
-    by_ad: Mapping[str, Days], states: Sequence[EntityState]
+    by_ad: Mapping[str, Days],
+    parents: Mapping[str, tuple[str, str]],
+    states: Sequence[EntityState],
 ) -> Mapping[Level, Mapping[str, Days]]:
-    """Each level's days, from those of the ads. An ad that no read found counts nowhere above."""
-    above = {
+    """Each level's days, from those of the ads. An ad that was gone before the first read has
+    rows all the same, and `parents` names what they belong to."""
+    above: dict[str, tuple[str | None, str]] = {
         state.entity_id: (state.adset_id, state.campaign_id)
         for state in states
         if state.level is Level.AD
     }
+    above |= parents
     sums: dict[Level, dict[str, dict[date, DayFacts]]] = {
         level: defaultdict(dict) for level in Level
     }

@@ -40,6 +40,7 @@ class Records:
     states: list[EntityState] = field(default_factory=list)
     estimates: list[PastEstimate] = field(default_factory=list)
     kept: list[ActionRecord] = field(default_factory=list)
+    parents: dict[str, tuple[str, str]] = field(default_factory=dict)
     read_on: date = FIRST + timedelta(days=DAYS)
 
     def accounts(self) -> tuple[AccountRecord, ...]:
@@ -54,6 +55,9 @@ class Records:
 
     def stored_days(self, _: str, **__: Any) -> dict[str, Days]:
         return self.days
+
+    def ad_parents(self, _: str) -> dict[str, tuple[str, str]]:
+        return self.parents
 
     def restatements(self, _: str, **__: Any) -> None:
         return None
@@ -276,6 +280,23 @@ def test_hard_stops_and_what_rules_blocked_are_not_treated():
     found = told(records).holdout
     assert (found.treated, found.withheld) == (0, 12)
     assert found.interval is None
+
+
+def test_a_campaigns_result_counts_its_deleted_ads_too():
+    """The ad that remained did nothing; one that no read found any more tripled its revenue."""
+    records = an_account()
+    records.kept = [an_action(number, **held(number)) for number in range(12)]
+    before = told(records).holdout.withheld_mean
+    for number in range(12):
+        records.days[f"gone {number}"] = {
+            FIRST + timedelta(days=day): DayFacts(
+                0, 400_000_000 if FIRST + timedelta(days=day) >= CLAIMED_ON else 0, 1, 1
+            )
+            for day in range(DAYS)
+        }
+        records.parents[f"gone {number}"] = (f"s{number:03d}", f"c{number:03d}")
+    after = told(records).holdout.withheld_mean
+    assert after - before == pytest.approx(2.0)  # 400 a day for the 200 that were spent
 
 
 def test_without_a_hold_out_nobody_is_treated():
