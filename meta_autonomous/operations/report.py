@@ -4,7 +4,7 @@ what was held back and why. From the database alone."""
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
@@ -195,7 +195,7 @@ def report(
         days=totals,
         unpriced=unpriced,
         campaigns=tuple(_campaigns(store.traces(level=Level.CAMPAIGN))),
-        outcomes=_outcomes(records),
+        outcomes=_outcomes(records, now.tzinfo),
         blocks=_blocks(records),
         alerts=store.open_alerts(),
         pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
@@ -292,11 +292,13 @@ def _number(value: Any) -> float | None:
     return None if value is None else round(float(value), 6)
 
 
-def _outcomes(records: Sequence[ActionRecord]) -> dict[date, dict[str, int]]:
-    """Distinct actions by the day on which they were first wanted, as they stand now."""
+def _outcomes(records: Sequence[ActionRecord], zone: tzinfo | None) -> dict[date, dict[str, int]]:
+    """Distinct actions by the last day on which they were wanted or made, as they stand now. By
+    that day the store selects them too: each one of the period has its place in it."""
     found: dict[date, Counter[str]] = defaultdict(Counter)
     for record in records:
-        found[record.created_at.date()][_GROUP_OF[record.status]] += 1
+        last = max(filter(None, (record.last_seen_at, record.executed_at)))
+        found[last.astimezone(zone).date()][_GROUP_OF[record.status]] += 1
     return {day: dict(found[day]) for day in sorted(found)}
 
 

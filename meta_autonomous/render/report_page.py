@@ -296,7 +296,7 @@ def _actions(report: Report) -> str:
     )
     return _section(
         "Actions by outcome",
-        "Each action once, on the day it was first wanted, as it stands now.",
+        "Each action once, on the last day it was wanted or made, as it stands now.",
         f'<ul class="legend">{legend}</ul>{drawn}{table}',
     )
 
