@@ -466,11 +466,21 @@ def _first_of_periods(actions: Iterable[ActionRecord]) -> dict[str, list[date]]:
     """By campaign the first day of each period in which there was something to do."""
     found: dict[str, list[date]] = defaultdict(list)
     for action in sorted(actions, key=lambda one: (one.created_at, one.id)):
-        on = action.created_at.date()
+        on = _accounts_day(action)
         held = found[action.campaign_id]
         if not held or on - held[-1] >= PERIOD:
             held.append(on)
     return found
+
+
+def _accounts_day(action: ActionRecord) -> date:
+    """The account's own day on which the action was decided: the one after its window. Where an
+    outage shortened the window, or none is on record, it is the day by UTC."""
+    by_utc, window = action.created_at.date(), action.evidence.get("window")
+    if not window:
+        return by_utc
+    own = date.fromisoformat(window[-1]) + timedelta(days=1)
+    return own if abs(own - by_utc) <= timedelta(days=1) else by_utc
 
 
 # --- shapes -------------------------------------------------------------------------------------

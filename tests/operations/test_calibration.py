@@ -299,6 +299,21 @@ def test_a_campaigns_result_counts_its_deleted_ads_too():
     assert after - before == pytest.approx(2.0)  # 400 a day for the 200 that were spent
 
 
+def test_a_hold_out_begins_on_the_accounts_own_day():
+    """By UTC it is still the day before at midnight in Madrid, and the next in Los Angeles."""
+    for hours, own in ((-14, CLAIMED_ON), (12, CLAIMED_ON)):
+        records = an_account()
+        at = moment(own) + timedelta(hours=hours)
+        assert at.date() != own
+        records.kept = [an_action(n, own, **held(n), created_at=at) for n in range(12)]
+        for number in range(12):  # only what was withheld from that day on counts as after
+            days = records.days[f"{number:03d}"]
+            for day in days:
+                before = day < own
+                days[day] = days[day]._replace(value_micros=0 if before else 400_000_000)
+        assert told(records).holdout.withheld_mean == pytest.approx(2.0)
+
+
 def test_without_a_hold_out_nobody_is_treated():
     records = an_account()
     records.kept = [an_action(number) for number in range(30)]
