@@ -23,8 +23,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from math import exp, pi, sqrt
-from statistics import NormalDist
+from math import exp, lgamma, log, log1p, pi, sqrt
 from typing import Final, NamedTuple
 
 from meta_autonomous.decision.incomplete_gamma import gamma_below
@@ -207,22 +206,32 @@ def share_of(claims: Sequence[Scored], *, among: int = 1) -> Share:
         sum(claim.claimed for claim in claims) / count,
         sum(claim.predicted for claim in claims) / count,
         hits / count,
-        wilson(hits, count, 1.0 - (1.0 - _CONFIDENCE) / among),
+        exact_interval(hits, count, 1.0 - (1.0 - _CONFIDENCE) / among),
     )
 
 
-def reliability(claims: Iterable[Scored]) -> Reliability | None:
-    """None without claims."""
+def telling_bins(claims: Iterable[Scored]) -> int:
+    """How many bins of a reliability table have enough claims to be held against anything."""
+    return sum(len(group) >= FEWEST_CLAIMS for group in _by_bin(claims).values())
+
+
+def _by_bin(claims: Iterable[Scored]) -> dict[int, list[Scored]]:
+    grouped: dict[int, list[Scored]] = {}
+    for claim in claims:
+        grouped.setdefault(min(int(claim.predicted * BINS), BINS - 1), []).append(claim)
+    return grouped
+
+
+def reliability(claims: Iterable[Scored], *, among: int | None = None) -> Reliability | None:
+    """None without claims. `among`: as for `share_of`; without it the bins of this table."""
     told = list(claims)
     if not told:
         return None
     count = len(told)
-    grouped: dict[int, list[Scored]] = {}
-    for claim in told:
-        grouped.setdefault(min(int(claim.predicted * BINS), BINS - 1), []).append(claim)
-    large = sum(len(group) >= FEWEST_CLAIMS for group in grouped.values())
+    grouped = _by_bin(told)
+    together = max(telling_bins(told) if among is None else among, 1)
     bins = tuple(
-        Bin(place / BINS, (place + 1) / BINS, share_of(grouped[place], among=max(large, 1)))
+        Bin(place / BINS, (place + 1) / BINS, share_of(grouped[place], among=together))
         for place in sorted(grouped)
     )
     doubt = {
@@ -241,13 +250,35 @@ def reliability(claims: Iterable[Scored]) -> Reliability | None:
     )
 
 
-def wilson(hits: int, count: int, confidence: float = _CONFIDENCE) -> tuple[float, float]:
-    """Wilson's interval of a share: honest at 0 and 1, where the textbook one has no width."""
+def exact_interval(hits: int, count: int, confidence: float = _CONFIDENCE) -> tuple[float, float]:
+    """Clopper and Pearson's interval of a share. Far out, where many intervals are to hold
+    together, Wilson's is too narrow: it leaves the truth out twice as often as it says."""
     if count == 0:
         return 0.0, 1.0
-    z = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
-    share = hits / count
-    spread = z * z / count
-    centre = (share + spread / 2.0) / (1.0 + spread)
-    reach = z * sqrt(share * (1.0 - share) / count + spread / (4.0 * count)) / (1.0 + spread)
-    return max(centre - reach, 0.0), min(centre + reach, 1.0)
+    outside = (1.0 - confidence) / 2.0
+    return _lowest(hits, count, outside), 1.0 - _lowest(count - hits, count, outside)
+
+
+def _lowest(hits: int, count: int, outside: float) -> float:
+    """The probability at which so many hits, or more, are as rare as `outside`."""
+    low, high = 0.0, hits / count
+    for _ in range(50 if hits else 0):
+        middle = (low + high) / 2.0
+        if _at_least(hits, count, middle) < outside:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _at_least(hits: int, count: int, share: float) -> float:
+    """The binomial's upper tail; `share` is in 0..hits / count, so that its terms only shrink."""
+    ways = lgamma(count + 1) - lgamma(hits + 1) - lgamma(count - hits + 1)
+    term = exp(ways + hits * log(share) + (count - hits) * log1p(-share))
+    tail = term
+    for number in range(hits, count):
+        term *= (count - number) / (number + 1) * share / (1.0 - share)
+        tail += term
+        if term < tail * 1e-12:
+            break
+    return tail

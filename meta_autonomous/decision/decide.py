@@ -528,7 +528,7 @@ class Granting:
                 reason=doubt.sentence,
                 is_urgent=False,
             )
-        held = _held_out(action, limits, self.deciding.now)
+        held = held_out(action, limits, self.deciding.now)
         if held is not None:
             return replace(
                 decision,
@@ -647,7 +647,7 @@ def _known(entity_id: str, situation: Situation) -> str:
     return entity_id if entity is None else named(entity)
 
 
-def _held_out(action: Action, limits: Limits, now: datetime) -> Verdict | None:
+def held_out(action: Action, limits: Limits, now: datetime) -> Verdict | None:
     """Stops what is fit to be done, where the campaign is left alone to measure the rest by."""
     campaign_id = action.entity.campaign_id
     until = None if action.is_hard_stop else held_until(campaign_id, limits.holdout_pct, now)

@@ -29,6 +29,7 @@ from meta_autonomous.decision.calibration import (
     reliability,
     scored,
     share_of,
+    telling_bins,
 )
 from meta_autonomous.decision.holdout import FEWEST, PERIOD, Comparison, compare
 from meta_autonomous.decision.limits import Limits
@@ -89,7 +90,8 @@ class Calibration:
 
     @property
     def agrees(self) -> bool | None:
-        """Whether every share with enough claims holds what was predicted. None: none has."""
+        """Whether every share with enough claims holds what was predicted. None: none has. The
+        intervals are wide enough for all of them to hold together with 95 %."""
         said = [about.told.agrees for about in self.levels]
         said += [about.share.agrees for about in self.types if about.share is not None]
         known = [one for one in said if one is not None]
@@ -167,19 +169,20 @@ def calibrate(store: Store, *, limits: Limits, rates: Rates) -> Calibration:
         treated += past.worth(_treated(mine), limits.profit_margin)
         withheld += past.worth(_withheld(mine), limits.profit_margin)
     types = [kind for kind in ActionType if decided[kind]]
-    enough = sum(len(by_type[kind]) >= FEWEST_CLAIMS for kind in types)
+    among = sum(telling_bins(claims) for claims in about.values())
+    among = max(among + sum(len(by_type[kind]) >= FEWEST_CLAIMS for kind in types), 1)
     return Calibration(
         levels=tuple(
             AboutLevel(level=level, threshold=threshold, told=told)
             for level in Level
             for threshold in thresholds
-            if (told := reliability(about[level, threshold])) is not None
+            if (told := reliability(about[level, threshold], among=among)) is not None
         ),
         types=tuple(
             AboutType(
                 type=kind,
                 decided=decided[kind],
-                share=share_of(by_type[kind], among=max(enough, 1)) if by_type[kind] else None,
+                share=share_of(by_type[kind], among=among) if by_type[kind] else None,
                 unanswered=dict(missing_of[kind]),
             )
             for kind in types
@@ -217,7 +220,7 @@ class _Past:
         read_on = record.last_read_on
         by_ad = store.stored_days(record.account_id, since=since, until=read_on)
         states = store.entity_states(record.account_id)
-        days = _by_level(by_ad, states)
+        days = _by_level(by_ad, store.ad_parents(record.account_id), states)
         known = store.restatements(record.account_id, today=read_on) or NO_RESTATEMENTS
         first = min((day for one in by_ad.values() for day in one), default=read_on)
         outages = outages_among(
@@ -322,14 +325,18 @@ def _days(first: date, count: int) -> list[date]:
 
 
 def _by_level(
-    by_ad: Mapping[str, Days], states: Sequence[EntityState]
+    by_ad: Mapping[str, Days],
+    parents: Mapping[str, tuple[str, str]],
+    states: Sequence[EntityState],
 ) -> Mapping[Level, Mapping[str, Days]]:
-    """Each level's days, from those of the ads. An ad that no read found counts nowhere above."""
-    above = {
+    """Each level's days, from those of the ads. An ad that was gone before the first read has
+    rows all the same, and `parents` names what they belong to."""
+    above: dict[str, tuple[str | None, str]] = {
         state.entity_id: (state.adset_id, state.campaign_id)
         for state in states
         if state.level is Level.AD
     }
+    above |= parents
     sums: dict[Level, dict[str, dict[date, DayFacts]]] = {
         level: defaultdict(dict) for level in Level
     }
@@ -459,11 +466,21 @@ def _first_of_periods(actions: Iterable[ActionRecord]) -> dict[str, list[date]]:
     """By campaign the first day of each period in which there was something to do."""
     found: dict[str, list[date]] = defaultdict(list)
     for action in sorted(actions, key=lambda one: (one.created_at, one.id)):
-        on = action.created_at.date()
+        on = _accounts_day(action)
         held = found[action.campaign_id]
         if not held or on - held[-1] >= PERIOD:
             held.append(on)
     return found
+
+
+def _accounts_day(action: ActionRecord) -> date:
+    """The account's own day on which the action was decided: the one after its window. Where an
+    outage shortened the window, or none is on record, it is the day by UTC."""
+    by_utc, window = action.created_at.date(), action.evidence.get("window")
+    if not window:
+        return by_utc
+    own = date.fromisoformat(window[-1]) + timedelta(days=1)
+    return own if abs(own - by_utc) <= timedelta(days=1) else by_utc
 
 
 # --- shapes -------------------------------------------------------------------------------------

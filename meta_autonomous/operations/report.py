@@ -4,7 +4,7 @@ what was held back and why. From the database alone."""
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.quantities import Currency, Rates, UnknownCurrency
 from meta_autonomous.domain.verdict import Ruling
-from meta_autonomous.operations.calibration import Calibration, calibrate
+from meta_autonomous.operations.calibration import Calibration, calibrate, holdout_shape
 from meta_autonomous.ports import ActionRecord, AlertRecord, Store, System, Trace
 
 _NOT_MEASURED: Final = "candidate.measured"
@@ -98,6 +98,8 @@ class Report:
     pending: int
     last_tick_at: datetime | None
     calibration: tuple[CalibrationBin, ...] = ()
+    #: What the hold-out shows, as `calibration` tells it. None where nothing is left alone.
+    holdout: Mapping[str, Any] | None = None
 
     @property
     def is_calibration_telling(self) -> bool:
@@ -158,6 +160,7 @@ class Report:
                 {"stated": each.stated, "observed": each.observed, "count": each.count}
                 for each in self.calibration
             ],
+            "holdout": None if self.holdout is None else dict(self.holdout),
             "alerts": [alert.key for alert in self.alerts],
             "pending": self.pending,
             "unpriced_accounts": list(self.unpriced),
@@ -180,6 +183,8 @@ def report(
     totals, unpriced = _days(store, _account_ids(system, last), rates, since, now.date())
     records = store.actions(since=_midnight(now, since))
     limits = book.limits
+    calibration = calibrate(store, limits=limits, rates=rates)
+    has_holdout = limits.holdout_pct > 0 or calibration.holdout.withheld > 0
     return Report(
         platform=system.platform,
         mode=store.runtime().mode or system.mode,
@@ -195,12 +200,13 @@ def report(
         days=totals,
         unpriced=unpriced,
         campaigns=tuple(_campaigns(store.traces(level=Level.CAMPAIGN))),
-        outcomes=_outcomes(records),
+        outcomes=_outcomes(records, now.tzinfo),
         blocks=_blocks(records),
         alerts=store.open_alerts(),
         pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
         last_tick_at=None if ended is None else datetime.fromisoformat(str(ended)),
-        calibration=tuple(_came_true(calibrate(store, limits=limits, rates=rates))),
+        calibration=tuple(_came_true(calibration)),
+        holdout=holdout_shape(calibration) if has_holdout else None,
     )
 
 
@@ -292,11 +298,13 @@ def _number(value: Any) -> float | None:
     return None if value is None else round(float(value), 6)
 
 
-def _outcomes(records: Sequence[ActionRecord]) -> dict[date, dict[str, int]]:
-    """Distinct actions by the day on which they were first wanted, as they stand now."""
+def _outcomes(records: Sequence[ActionRecord], zone: tzinfo | None) -> dict[date, dict[str, int]]:
+    """Distinct actions by the last day on which they were wanted or made, as they stand now. By
+    that day the store selects them too: each one of the period has its place in it."""
     found: dict[date, Counter[str]] = defaultdict(Counter)
     for record in records:
-        found[record.created_at.date()][_GROUP_OF[record.status]] += 1
+        last = max(filter(None, (record.last_seen_at, record.executed_at)))
+        found[last.astimezone(zone).date()][_GROUP_OF[record.status]] += 1
     return {day: dict(found[day]) for day in sorted(found)}
 
 

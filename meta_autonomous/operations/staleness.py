@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from meta_autonomous.decision.decide import held_out
+from meta_autonomous.decision.limits import PolicyBook, campaign_name_of
 from meta_autonomous.domain.action import Action, ActionStatus, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Money
@@ -14,11 +16,12 @@ from meta_autonomous.ports import WORKER, ActionRecord
 
 
 def supersede_stale(world: World, snapshot: AccountSnapshot, *, at: datetime) -> None:
-    """Close the account's pending suggestions whose entities somebody has changed meanwhile."""
+    """Close the account's pending suggestions whose entities somebody has changed meanwhile, and
+    those whose campaign is held out now."""
     for record in world.store.actions(statuses=[ActionStatus.SUGGESTED]):
         if record.account_id != snapshot.account.id:
             continue
-        action, stale = rebuild(record, snapshot, at)
+        action, stale = renewed(world.book, record, snapshot, at)
         if action is None:
             world.store.move(
                 record.id,
@@ -29,6 +32,19 @@ def supersede_stale(world: World, snapshot: AccountSnapshot, *, at: datetime) ->
                 event="optimization_superseded",
                 message=stale,
             )
+
+
+def renewed(
+    book: PolicyBook, record: ActionRecord, snapshot: AccountSnapshot, now: datetime
+) -> tuple[Action | None, str]:
+    """The suggested action as of now; or None and why it may not be approved any more. What is
+    left alone to measure the rest by must not be acted on by approval either."""
+    action, stale = rebuild(record, snapshot, now)
+    if action is None:
+        return None, stale
+    name = campaign_name_of(action.entity, snapshot.campaigns)
+    held = held_out(action, book.limits_for(record.account_id, name), now)
+    return (action, "") if held is None else (None, held.message)
 
 
 def rebuild(

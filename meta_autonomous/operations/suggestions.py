@@ -40,7 +40,7 @@ from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import verdict_shape
-from meta_autonomous.operations.staleness import rebuild
+from meta_autonomous.operations.staleness import renewed
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import (
     ActionRecord,
@@ -164,7 +164,7 @@ async def _approve_one(
     if record.expires_at is not None and record.expires_at <= now:
         _close(world, record, ActionStatus.EXPIRED, "optimization_expired", at=now)
         return _refused(record, "expired", "It has expired; the next tick looks afresh.")
-    action, stale = rebuild(record, situation.snapshot, now)
+    action, stale = renewed(world.book, record, situation.snapshot, now)
     if action is None:
         _close(
             world,

@@ -24,7 +24,7 @@ _MEANING: Final = (
     "threshold. A true ROAS is never seen, and a week has luck of its own; so predicted is what "
     "that claim says of the week after it: the probability that its ROAS, final, shows below the "
     "threshold. Observed: how often it did, with an interval. Where the interval holds what was "
-    "predicted, they agree; the intervals of one table hold together with 95 %."
+    "predicted, they agree; all intervals hold together with 95 %."
 )
 _UNANSWERED: Final[Mapping[str, str]] = {
     "not_final": "whose week is not final yet (8 days after its end)",

@@ -6,6 +6,7 @@ from typing import Final
 
 from meta_autonomous.operations.report import OUTCOMES, Report
 from meta_autonomous.render.banner import banner
+from meta_autonomous.render.calibration import holdout_sentences
 from meta_autonomous.render.document import (
     Bar,
     Block,
@@ -83,6 +84,10 @@ def _blocks(report: Report, written: str) -> Iterator[Block]:
         empty="No rule stopped anything.",
     )
     yield Line()
+    if report.holdout is not None:
+        yield line(Span("Hold-out", Tone.STRONG))
+        yield from (line(sentence) for sentence in holdout_sentences(report.holdout))
+        yield Line()
     if written:
         yield line("Page with plots: ", Span(clean(written, 500), Tone.STRONG))
     else:

@@ -12,6 +12,7 @@ from typing import Final
 
 from meta_autonomous.operations.report import OUTCOMES, CampaignRoas, DayTotal, Report
 from meta_autonomous.render import svg
+from meta_autonomous.render.calibration import holdout_sentences
 from meta_autonomous.render.report_style import STYLE
 from meta_autonomous.render.text import clean, counted, moment, percent, ratio, usd
 
@@ -59,6 +60,10 @@ def _sections(report: Report) -> Iterator[str]:
     yield f'<div class="pair">{_actions(report)}{_blocks(report)}</div>'
     if report.is_calibration_telling:
         yield _calibration(report)
+    if report.holdout is not None:
+        about, *found = holdout_sentences(report.holdout)
+        words = "".join(f"<p>{escape(sentence)}</p>" for sentence in found)
+        yield _section("Hold-out", escape(about), words)
     yield (
         f"<footer>Made by meta-auto at {moment(report.made_at)}; last tick "
         f"{moment(report.last_tick_at)}. Days are those of each ad account; amounts are in "
@@ -296,7 +301,7 @@ def _actions(report: Report) -> str:
     )
     return _section(
         "Actions by outcome",
-        "Each action once, on the day it was first wanted, as it stands now.",
+        "Each action once, on the last day it was wanted or made, as it stands now.",
         f'<ul class="legend">{legend}</ul>{drawn}{table}',
     )
 

@@ -22,6 +22,8 @@ from meta_autonomous.operations.report import (
     RuleCount,
 )
 from meta_autonomous.ports import AlertRecord
+from meta_autonomous.render.plain import plain_text
+from meta_autonomous.render.report import report_document
 from meta_autonomous.render.report_page import _scale, report_page
 from tests.adapters.test_letters import hostile_names, raw_signs
 
@@ -145,6 +147,39 @@ def test_calibration_is_shown_once_it_can_tell_something():
     page = report_page(a_report(calibration=enough))
     assert "How often confidences came true" in page
     assert "stated 80 %, true 70 % of 30" in page
+
+
+def test_what_the_hold_out_shows_is_told_with_its_interval():
+    told = {
+        "share": 0.1, "period_days": 14, "margin": None, "treated": 40, "withheld": 20,
+        "fewest": 10, "treated_mean": 0.3, "withheld_mean": 0.1, "difference": 0.2,
+        "interval": [0.05, 0.35], "is_telling": True,
+    }  # fmt: skip
+    report = a_report(holdout=told)
+    assert report.to_json()["holdout"] == told
+    page = report_page(report)
+    Page(page)
+    for shown in (page, plain_text(report_document(report))):
+        words = " ".join(shown.split())
+        assert "Hold-out" in words
+        assert "a difference of +0.20, between +0.05 and +0.35 with 95 %" in words
+
+
+def test_without_a_hold_out_there_is_no_word_of_it():
+    assert a_report().to_json()["holdout"] is None
+    assert "Hold-out" not in report_page(a_report())
+    assert "Hold-out" not in plain_text(report_document(a_report()))
+
+
+def test_the_report_tells_of_a_hold_out_as_soon_as_there_is_one(meta_auto, home, monkeypatch):
+    assert meta_auto("report", "--json").json["holdout"] is None
+    monkeypatch.setenv("HOLDOUT_PCT", "0.2")
+    told = meta_auto("report", "--json", "--html", "page.html").json["holdout"]
+    assert (told["share"], told["withheld"], told["interval"]) == (0.2, 0, None)
+    assert "Too few to say" in (home / "page.html").read_text()
+    assert "of the campaigns are left alone for 14 days" in " ".join(
+        meta_auto("report").out.split()
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,12 +19,12 @@ from meta_autonomous.decision.calibration import (
     Scored,
     Side,
     claim_of,
+    exact_interval,
     expected_orders,
     prob_seen_below,
     reliability,
     scored,
     share_of,
-    wilson,
 )
 from meta_autonomous.decision.incomplete_gamma import gamma_below
 from meta_autonomous.decision.limits import Limits
@@ -134,10 +134,10 @@ def test_few_claims_say_nothing():
 
 
 @pytest.mark.parametrize(("hits", "count"), [(0, 12), (7, 12), (300, 900), (12, 12)])
-def test_the_interval_is_wilsons(hits, count):
-    theirs = binomtest(hits, count).proportion_ci(0.95, method="wilson")
-    assert wilson(hits, count) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
-    assert wilson(0, 0) == (0.0, 1.0)
+def test_the_interval_is_clopper_and_pearsons(hits, count):
+    theirs = binomtest(hits, count).proportion_ci(0.95, method="exact")
+    assert exact_interval(hits, count) == pytest.approx((theirs.low, theirs.high), abs=1e-9)
+    assert exact_interval(0, 0) == (0.0, 1.0)
 
 
 def test_shares_that_are_looked_at_together_have_wider_intervals():

@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from meta_autonomous.decision.calibration import Scored
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.domain.quantities import Rates
+from meta_autonomous.operations import calibration
 from meta_autonomous.operations.calibration import Calibration, calibrate
 from meta_autonomous.ports import AccountRecord, ActionRecord, EntityState, PastEstimate
 from tests.render.records import record
@@ -38,6 +40,7 @@ class Records:
     states: list[EntityState] = field(default_factory=list)
     estimates: list[PastEstimate] = field(default_factory=list)
     kept: list[ActionRecord] = field(default_factory=list)
+    parents: dict[str, tuple[str, str]] = field(default_factory=dict)
     read_on: date = FIRST + timedelta(days=DAYS)
 
     def accounts(self) -> tuple[AccountRecord, ...]:
@@ -52,6 +55,9 @@ class Records:
 
     def stored_days(self, _: str, **__: Any) -> dict[str, Days]:
         return self.days
+
+    def ad_parents(self, _: str) -> dict[str, tuple[str, str]]:
+        return self.parents
 
     def restatements(self, _: str, **__: Any) -> None:
         return None
@@ -120,6 +126,26 @@ def test_right_posteriors_are_found_to_agree_and_biased_ones_not():
         assert about.level is Level.AD
         assert about.told.count == 300
     assert right.unanswered == {}
+
+
+def test_a_perfect_forecaster_is_told_so_19_times_of_20(monkeypatch):
+    """Three levels at four thresholds, a claim's predicted probability each its own, and the
+    answers drawn with it. With every table's intervals for itself half of them would fail."""
+    rng = np.random.default_rng(5)
+
+    def perfect(entity_id: str, on: date, *_: Any) -> Scored:
+        said = rng.uniform()
+        return Scored(entity_id, on, said, said, bool(rng.uniform() < said))
+
+    monkeypatch.setattr(calibration, "scored", perfect)
+    monkeypatch.setattr(calibration._Past, "answer", lambda *_: (None, None))
+    records = an_account(ads=400, weeks=1)
+    records.estimates = [replace(one, level=lv) for lv in Level for one in records.estimates]
+    for place, one in enumerate(records.estimates):
+        records.estimates[place] = replace(one, entity_id=str(place))
+    said = [told(records) for _ in range(30)]
+    assert all(len(one.levels) == 12 for one in said)
+    assert sum(one.agrees is True for one in said) >= 27
 
 
 def test_claims_of_the_last_days_wait():
@@ -254,6 +280,38 @@ def test_hard_stops_and_what_rules_blocked_are_not_treated():
     found = told(records).holdout
     assert (found.treated, found.withheld) == (0, 12)
     assert found.interval is None
+
+
+def test_a_campaigns_result_counts_its_deleted_ads_too():
+    """The ad that remained did nothing; one that no read found any more tripled its revenue."""
+    records = an_account()
+    records.kept = [an_action(number, **held(number)) for number in range(12)]
+    before = told(records).holdout.withheld_mean
+    for number in range(12):
+        records.days[f"gone {number}"] = {
+            FIRST + timedelta(days=day): DayFacts(
+                0, 400_000_000 if FIRST + timedelta(days=day) >= CLAIMED_ON else 0, 1, 1
+            )
+            for day in range(DAYS)
+        }
+        records.parents[f"gone {number}"] = (f"s{number:03d}", f"c{number:03d}")
+    after = told(records).holdout.withheld_mean
+    assert after - before == pytest.approx(2.0)  # 400 a day for the 200 that were spent
+
+
+def test_a_hold_out_begins_on_the_accounts_own_day():
+    """By UTC it is still the day before at midnight in Madrid, and the next in Los Angeles."""
+    for hours, own in ((-14, CLAIMED_ON), (12, CLAIMED_ON)):
+        records = an_account()
+        at = moment(own) + timedelta(hours=hours)
+        assert at.date() != own
+        records.kept = [an_action(n, own, **held(n), created_at=at) for n in range(12)]
+        for number in range(12):  # only what was withheld from that day on counts as after
+            days = records.days[f"{number:03d}"]
+            for day in days:
+                before = day < own
+                days[day] = days[day]._replace(value_micros=0 if before else 400_000_000)
+        assert told(records).holdout.withheld_mean == pytest.approx(2.0)
 
 
 def test_without_a_hold_out_nobody_is_treated():

@@ -202,6 +202,26 @@ def test_a_pause_does_not_wait_because_somebody_changed_the_budget(offered):
     assert approved(offered, FAILS).status == "executed"
 
 
+def test_what_is_held_out_since_is_not_approved(offered):
+    """Else the campaigns that are left alone would not be."""
+    offered.limited(holdout_pct=Decimal(1))
+    handled = approved(offered, GROWS)
+    assert (handled.status, handled.exit_code) == ("superseded", 3)
+    assert "held out until" in handled.message
+    assert offered.writes() == []
+    assert approved(offered, FAILS).status == "executed"  # a hard stop is never withheld
+
+
+def test_a_tick_closes_what_is_held_out_since(offered):
+    waiting = offered.pending(GROWS)
+    offered.limited(holdout_pct=Decimal(1)).tick()
+    closed = offered.record(waiting.id)
+    assert (closed.status, "held out until" in closed.message) == (ActionStatus.SUPERSEDED, True)
+    pending = offered.actions(statuses=[ActionStatus.SUGGESTED])
+    assert pending
+    assert all(action.is_hard_stop for action in pending)
+
+
 def test_what_is_gone_is_superseded(offered):
     offered.sandbox.edit(offered.sandbox.find(SHRINKS), status="DELETED")
     handled = approved(offered, SHRINKS)
