@@ -205,20 +205,22 @@ async def _observe_all(
 ) -> dict[str, Observed]:
     """Every account that can be read whole; the others are reported and left for the next tick."""
 
-    async def one(account_id: str) -> tuple[str, Observed] | None:
+    read: dict[str, Observed] = {}
+
+    async def one(account_id: str) -> None:
         until = _blocked_until(world, account_id, now)
         if until is not None:
             told = Throttled(f"Meta asked to wait until {until:%H:%M} UTC.", until=until)
             _leave(world, account_id, report, told)
-            return None
+            return
         with _stopping_no_other(world, account_id, report):
-            return account_id, await in_time(observe(world, account_id, now=now))
-        return None
+            read[account_id] = await in_time(observe(world, account_id, now=now))
 
     workable = [key for key in accounts if report.accounts[key].state == "ok"]
-    done = await asyncio.gather(*(one(account_id) for account_id in workable))
+    await asyncio.gather(*(one(account_id) for account_id in workable))
     observed: dict[str, Observed] = {}
-    for account_id, seen in filter(None, done):
+    for account_id in (key for key in workable if key in read):
+        seen = read[account_id]
         with _stopping_no_other(world, account_id, report):
             if not (report.dry_run or report.is_read_only):
                 record_account(world, seen, tick_id=report.tick_id)
