@@ -219,7 +219,7 @@ async def _observe_all(
     workable = [key for key in accounts if report.accounts[key].state == "ok"]
     await asyncio.gather(*(one(account_id) for account_id in workable))
     observed: dict[str, Observed] = {}
-    for account_id in filter(read.__contains__, workable):
+    for account_id in (key for key in workable if key in read):
         seen = read[account_id]
         with _stopping_no_other(world, account_id, report):
             if not (report.dry_run or report.is_read_only):

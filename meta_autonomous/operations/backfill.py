@@ -27,13 +27,14 @@ from meta_autonomous.domain.entities import (
     days_by_level,
 )
 from meta_autonomous.domain.performance import Days
+from meta_autonomous.operations.asked_to_wait import remembering_to_wait, wait_if_asked_to
+from meta_autonomous.operations.by_person import alone_with
 from meta_autonomous.operations.switches import mode_in_force
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Busy, PlatformError, ReadPlan
+from meta_autonomous.ports import PlatformError, ReadPlan
 
 #: A past day is decided as its first tick would: half an hour into it, before it has spent.
 _TICK_AT: Final = time(0, 30)
-_LOCK_WAIT_SECONDS: Final = 30.0
 
 E = TypeVar("E", bound=Entity)
 
@@ -61,7 +62,7 @@ async def backfill(world: World, *, days: int) -> Backfilled:
     problems: list[PlatformError] = []
     for account_id in world.system.account_ids or await world.platform.account_ids():
         try:
-            reads.append(await _read_past(world, account_id, days=days))
+            reads.append(await _read_past(world, account_id, days=days, now=now))
         except PlatformError as problem:
             problems.append(problem)
             done.failed[account_id] = problem.message
@@ -83,14 +84,11 @@ async def backfill(world: World, *, days: int) -> Backfilled:
     return done
 
 
-async def _read_past(world: World, account_id: str, *, days: int) -> AccountSnapshot:
-    with world.store.account_lock(account_id, wait_seconds=_LOCK_WAIT_SECONDS) as is_mine:
-        if not is_mine:
-            raise Busy(
-                f"Ad account {account_id} is being worked on and did not come free in "
-                f"{_LOCK_WAIT_SECONDS:.0f} s.",
-                remedy="Try again in a minute.",
-            )
+async def _read_past(
+    world: World, account_id: str, *, days: int, now: datetime
+) -> AccountSnapshot:
+    with alone_with(world.store, account_id), remembering_to_wait(world.store, account_id):
+        wait_if_asked_to(world.store, account_id, now)
         plan = ReadPlan(days=days + HISTORY_DAYS, window_days=world.book.limits.lookback_days)
         read = await world.platform.read_account(account_id, plan)
         world.store.record_past(read)

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
-from meta_autonomous.decision.rules import moment
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, Change
+from meta_autonomous.operations.asked_to_wait import wait_if_asked_to
 from meta_autonomous.operations.change import Stale, Step, change_to_send, steps_of
 from meta_autonomous.operations.read_back import CONFIRMED, judge, read_back, value_of
 from meta_autonomous.operations.reconcile import (
@@ -243,7 +243,7 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     try:
         # The time before the reading: a process that slept after it must not act on it.
         now = await world.platform.trusted_now()
-        _wait_if_asked_to(world, decided_on.account_id, now)
+        wait_if_asked_to(world.store, decided_on.account_id, now)
         reading = world.platform.read_entity(
             decided_on.account_id, decided_on.id, decided_on.level
         )
@@ -272,15 +272,6 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     logger.info("action %d: sending %s", deed.record.id, change)
     answer = await world.platform.write(change)
     return await _note_answer(deed, attempt, answer)
-
-
-def _wait_if_asked_to(world: World, account_id: str, now: datetime) -> None:
-    """What Meta told an earlier run holds for this one. Raises Throttled."""
-    until = world.store.account(account_id).blocked_until
-    if until is not None and until > now:
-        raise Throttled(
-            f"Meta asked to leave account {account_id} alone until {moment(until)}", until=until
-        )
 
 
 def _commit_intent(deed: _Deed, step: Step, change: Change, now: datetime) -> Attempt:

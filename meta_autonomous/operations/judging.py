@@ -5,7 +5,9 @@ from datetime import datetime, timedelta
 from meta_autonomous.decision.context import Case, Situation, Totals
 from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
 from meta_autonomous.domain.action import Action, ActionType, Route
-from meta_autonomous.operations.observe import observe
+from meta_autonomous.operations.asked_to_wait import remembering_to_wait, wait_if_asked_to
+from meta_autonomous.operations.observe import Observed, observe
+from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import AccountRecord, PlatformError
 
@@ -31,6 +33,16 @@ def case_of(
         totals=totals,
         is_manual_pause=action.type is ActionType.PAUSE,
     )
+
+
+async def read_afresh(world: World, account_id: str) -> tuple[datetime, Observed]:
+    """The trusted time, and the account after what was in doubt there is settled. Its lock is
+    ours. Raises PlatformError; Throttled also when an earlier run was asked to wait."""
+    with remembering_to_wait(world.store, account_id):
+        now = await world.platform.trusted_now()
+        wait_if_asked_to(world.store, account_id, now)
+        await reconcile(world, account_id)
+        return now, await observe(world, account_id, now=now)
 
 
 async def totals_with(world: World, situation: Situation, now: datetime) -> Totals:

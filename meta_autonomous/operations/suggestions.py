@@ -35,9 +35,7 @@ from meta_autonomous.operations.by_person import (
     why_refused,
 )
 from meta_autonomous.operations.execute import execute
-from meta_autonomous.operations.judging import case_of, totals_with
-from meta_autonomous.operations.observe import observe
-from meta_autonomous.operations.reconcile import reconcile
+from meta_autonomous.operations.judging import case_of, read_afresh, totals_with
 from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import verdict_shape
 from meta_autonomous.operations.staleness import renewed
@@ -117,9 +115,7 @@ async def _approve_in_account(
         if not pending:
             return handled
         try:
-            now = await world.platform.trusted_now()
-            await reconcile(world, account_id)
-            seen = await observe(world, account_id, now=now)
+            now, seen = await read_afresh(world, account_id)
         except PlatformError as problem:
             return handled + [unreadable(record, problem) for record in pending]
         record_account(world, seen, tick_id="")

@@ -38,10 +38,9 @@ from meta_autonomous.operations.by_person import (
     why_refused,
 )
 from meta_autonomous.operations.execute import Executed, execute
-from meta_autonomous.operations.judging import case_of, totals_with
-from meta_autonomous.operations.observe import observe
+from meta_autonomous.operations.judging import case_of, read_afresh, totals_with
 from meta_autonomous.operations.read_back import value_of
-from meta_autonomous.operations.reconcile import TOOK_EFFECT, reconcile
+from meta_autonomous.operations.reconcile import TOOK_EFFECT
 from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import base_shape
 from meta_autonomous.operations.world import World
@@ -195,9 +194,7 @@ async def _undo_in_account(
 ) -> list[Handled]:
     with alone_with(world.store, account_id):
         try:
-            now = await world.platform.trusted_now()
-            await reconcile(world, account_id)
-            seen = await observe(world, account_id, now=now)
+            now, seen = await read_afresh(world, account_id)
         except PlatformError as problem:
             return [unreadable(record, problem) for record in records]
         record_account(world, seen, tick_id="")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from meta_autonomous.adapters.sandbox import scenario
+from meta_autonomous.adapters.sandbox import faults, scenario
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.decision.tick_case import Circumstances
 from meta_autonomous.domain.action import Outcome
@@ -18,7 +18,7 @@ from meta_autonomous.operations.backfill import Backfilled, backfill
 from meta_autonomous.operations.replay import Change, Replayed, replay
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Busy, NotFound, PlatformError
+from meta_autonomous.ports import Busy, NotFound, PlatformError, Throttled
 from tests.operations.live_world import FAILS, GROWS, SECOND_ACCOUNT, Live
 
 pytestmark = pytest.mark.slow
@@ -256,11 +256,22 @@ def test_an_account_that_cannot_be_read_does_not_stop_the_others(live):
 
 
 def test_an_account_that_is_being_worked_is_not_read(live, monkeypatch):
-    monkeypatch.setattr("meta_autonomous.operations.backfill._LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("meta_autonomous.operations.by_person.LOCK_WAIT_SECONDS", 0.1)
     with live.database() as other, other.account_lock(live.account_id) as is_mine:
         assert is_mine
         with pytest.raises(Busy):
             backfilled(live, 2)
+
+
+def test_a_throttle_heard_by_a_backfill_holds_for_the_next_one(live):
+    live.sandbox.inject(faults.throttled(), match=f"act_{live.account_id}", times=100)
+    with pytest.raises(Throttled):
+        backfilled(live, 2)
+    live.sandbox.clear_faults()
+    live.sandbox.forget_requests()
+    with pytest.raises(Throttled, match="alone until"):
+        backfilled(live, 2)
+    assert not [one for one in live.sandbox.requests if live.account_id in one.text]
 
 
 def test_the_mode_in_force_decides_a_past_day_too(live):

@@ -458,6 +458,23 @@ def test_when_the_account_can_not_be_read_nothing_is_done(offered, fault, code):
     assert offered.pending(GROWS).id == number
 
 
+def test_a_throttle_heard_by_an_approval_holds_for_the_next_one(offered):
+    account = offered.account_id
+    offered.sandbox.inject(faults.throttled(), match=f"act_{account}", times=1000)
+    assert approved(offered, GROWS).exit_code == 75
+    with offered.database() as store:
+        until = store.account(account).blocked_until
+    assert until is not None
+    offered.sandbox.clear_faults()
+    offered.sandbox.forget_requests()
+    handled = approved(offered, GROWS)
+    assert (handled.status, handled.exit_code) == ("suggested", 75)
+    assert f"{until:%H:%M}" in handled.message
+    assert not [one for one in offered.sandbox.requests if account in one.text]
+    offered.sandbox.advance(until - offered.sandbox.now() + timedelta(seconds=1))
+    assert approved(offered, GROWS).exit_code != 75
+
+
 def test_under_a_wrong_clock_nothing_is_done(offered):
     def ahead() -> object:
         return offered.sandbox.now() + timedelta(minutes=3)

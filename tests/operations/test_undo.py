@@ -280,6 +280,22 @@ def test_without_a_reading_of_the_account_nothing_is_undone(site, fault, exit_co
     assert site.entity(FIRST).status == "PAUSED"
 
 
+def test_an_undo_leaves_an_account_alone_for_which_meta_asked_to_wait(site):
+    action = pause(site.entity(FIRST))
+    action_id = site.approved(action)
+    site.execute(action_id, action)
+    site.sandbox.inject(faults.throttled(), match=r"/campaigns\?", times=10)
+    undone(site, action_id)
+    site.sandbox.clear_faults()
+    site.sandbox.forget_requests()
+
+    (handled,) = undone(site, action_id)
+
+    assert handled.exit_code == EXIT_LATER
+    assert "alone until" in handled.message
+    assert not [one for one in site.sandbox.requests if site.account_id in one.text]
+
+
 def test_an_undo_that_spends_more_is_bound_by_the_cap(site):
     action = pause(site.entity(FIRST))
     action_id = site.approved(action)
