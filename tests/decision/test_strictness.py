@@ -118,7 +118,14 @@ WITHOUT_DIRECTION: Final = {"lookback_days", "profit_margin"}
 #: Stricter means that more is paused, or paused where it would only have been cut.
 PAUSE_MORE: Final = {"hard_stop_roas", "hard_stop_confidence", "pause_roas"}
 #: Stricter means that a person is asked, who may go further than the program by itself.
-ASK_MORE: Final = {"min_auto_confidence", "auto_action_types", "hard_stop_executes_in_suggest"}
+ASK_MORE: Final = {
+    "min_auto_confidence",
+    "auto_action_types",
+    "hard_stop_executes_in_suggest",
+    # Of a farther threshold one is less sure: what would have been done unasked is offered then.
+    "scale_up_roas",
+    "scale_down_roas",
+}
 
 
 def test_every_limit_has_a_direction_or_a_reason_for_none() -> None:
