@@ -634,5 +634,20 @@ def test_a_backup_is_whole_and_its_owners_while_others_write(tmp_path: Path) -> 
     assert copy.ledger() == ()
     copy.close()
     assert target.stat().st_mode & 0o777 == 0o600
+    assert list(target.parent.iterdir()) == [target]
     with pytest.raises(ConfigError, match="exists already"):
         database.backup(target)
+
+
+@only_sqlite
+def test_a_backup_that_fails_midway_leaves_nothing_under_its_name(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    target = tmp_path / "backups" / "copy.sqlite3"
+    was = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, was[1]))  # as a disk that is full
+    try:
+        with pytest.raises(StoreUnavailable):
+            database.backup(target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, was)
+    assert list(target.parent.iterdir()) == []

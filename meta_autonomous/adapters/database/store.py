@@ -1,8 +1,9 @@
 """`ports.Store` over a database: each method is one transaction of one platform."""
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -176,23 +177,25 @@ class Database:
         return True
 
     def backup(self, target: Path) -> None:
-        """An online copy of a SQLite database, readable by its owner only."""
+        """An online copy of a SQLite database, readable by its owner only.
+
+        It gets its name when it is whole: half a copy never looks like a backup.
+        """
         if self._site.path is None:
             raise ConfigError("only a SQLite file is backed up here", remedy="use pg_dump")
         if target.exists():
             raise ConfigError(f"{target} exists already", remedy="name a new file")
-        create_file(target)
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
+        create_file(beside)
         with expected_errors(target), self._engine.connect() as connection:
             source = connection.connection.driver_connection
             assert isinstance(source, sqlite3.Connection)  # noqa: S101 - for the type checker
-            copy = sqlite3.connect(target)
             try:
-                source.backup(copy)
-            except BaseException:
-                target.unlink(missing_ok=True)  # half a copy must not look like a backup
-                raise
+                with closing(sqlite3.connect(beside)) as copy:
+                    source.backup(copy)
+                beside.rename(target)
             finally:
-                copy.close()
+                beside.unlink(missing_ok=True)
 
     def open(self, *, create: bool) -> None:
         """Make it ready for use: a missing database is created, or a ConfigError."""
