@@ -21,15 +21,11 @@ underrepresented; the counts are told.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
-from enum import StrEnum
 from math import exp, lgamma, log, log1p, pi, sqrt
 from typing import Final, NamedTuple
 
 from meta_autonomous.decision.incomplete_gamma import gamma_below
-from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.posterior import Posterior
-from meta_autonomous.domain.action import Action, ActionType
 
 LATER_DAYS: Final = 7
 FEWEST_DAYS: Final = 3
@@ -47,37 +43,6 @@ _DRIFT_PER_DAY: Final = 0.0025
 _POINTS: Final = tuple(step * 0.25 for step in range(-16, 17))
 _DENSITIES: Final = tuple(exp(-z * z / 2.0) for z in _POINTS)
 _WEIGHTS: Final = tuple(density / sum(_DENSITIES) for density in _DENSITIES)
-
-
-class Side(StrEnum):
-    """Where the true ROAS is said to be."""
-
-    BELOW = "below"
-    AT_LEAST = "at_least"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What an action's confidence is the probability of."""
-
-    side: Side
-    threshold: Decimal
-
-
-def claim_of(action: Action, limits: Limits) -> Claim | None:
-    """None for a reallocation, whose claim compares two ad sets."""
-    match action.type:
-        case ActionType.PAUSE:
-            threshold = limits.hard_stop_roas if action.is_hard_stop else limits.pause_roas
-            return Claim(Side.BELOW, threshold)
-        case ActionType.SCALE_DOWN:
-            return Claim(Side.BELOW, limits.scale_down_roas)
-        case ActionType.SCALE_UP:
-            return Claim(Side.AT_LEAST, limits.scale_up_roas)
-        case ActionType.RESUME:
-            return Claim(Side.AT_LEAST, limits.resume_roas)
-        case ActionType.REALLOCATE:
-            return None
 
 
 class Later(NamedTuple):

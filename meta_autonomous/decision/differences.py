@@ -7,34 +7,19 @@ covers every verdict's numbers, so that "decided identically" means to the last 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
 
+from meta_autonomous.decision.claim import Claim, claim_of
 from meta_autonomous.decision.context import Situation
 from meta_autonomous.decision.decide import Decision, Plan
 from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
-from meta_autonomous.domain.action import Action, ActionType, Outcome, Route
+from meta_autonomous.domain.action import ActionType, Outcome, Route
 from meta_autonomous.domain.entities import Level
 
 #: Outcomes that move money, or offer it to a person, for the first time. What is `unchanged`
 #: waits already.
 GRANTED: Final = frozenset({Outcome.EXECUTED, Outcome.QUEUED})
-
-
-class Side(StrEnum):
-    """On which side of its threshold an action claims the true ROAS to lie."""
-
-    BELOW = "below"
-    AT_MOST = "at most"
-    AT_LEAST = "at least"
-    TIMES = "times"  # a reallocation: the receiver's is at least so many times the donor's
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    side: Side
-    threshold: Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,7 +167,7 @@ def _brief(decision: Decision, situation: Situation, limits: Limits) -> Brief:
         moved_usd=_moved_usd(decision, situation) if is_granted else Decimal(0),
         roas=action.roas,
         confidence=action.confidence,
-        claim=_claim(action, limits),
+        claim=claim_of(action, limits),
         reason=decision.reason,
         fingerprint=_fingerprint(decision),
     )
@@ -193,21 +178,6 @@ def _moved_usd(decision: Decision, situation: Situation) -> Decimal:
     if decision.action.type is not ActionType.REALLOCATE:
         return abs(decision.amount_usd or Decimal(0))
     return abs(situation.usd(legs[0].current - legs[0].proposed) or Decimal(0))
-
-
-def _claim(action: Action, limits: Limits) -> Claim:
-    match action.type:
-        case ActionType.PAUSE:
-            stop = limits.hard_stop_roas if action.is_hard_stop else limits.pause_roas
-            return Claim(side=Side.BELOW, threshold=stop)
-        case ActionType.SCALE_DOWN:
-            return Claim(side=Side.AT_MOST, threshold=limits.scale_down_roas)
-        case ActionType.SCALE_UP:
-            return Claim(side=Side.AT_LEAST, threshold=limits.scale_up_roas)
-        case ActionType.RESUME:
-            return Claim(side=Side.AT_LEAST, threshold=limits.resume_roas)
-        case _:  # a reallocation
-            return Claim(side=Side.TIMES, threshold=limits.reallocate_ratio)
 
 
 def _fingerprint(decision: Decision) -> str:

@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final
 
-from meta_autonomous.decision.differences import Brief, Side
+from meta_autonomous.decision.claim import Side
+from meta_autonomous.decision.differences import Brief
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days, roas, total
 
 #: A claim is about the week to come: so long is looked for what came of it.

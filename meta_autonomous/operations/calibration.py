@@ -24,13 +24,13 @@ from meta_autonomous.decision.calibration import (
     Reliability,
     Scored,
     Share,
-    Side,
     expected_orders,
     reliability,
     scored,
     share_of,
     telling_bins,
 )
+from meta_autonomous.decision.claim import Side
 from meta_autonomous.decision.holdout import FEWEST, PERIOD, Comparison, compare
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.outage import account_days, outages_among
@@ -421,6 +421,8 @@ def _action_answer(action: ActionRecord, past: _Past) -> Scored | str:
     claim, window = action.evidence.get("claim"), action.evidence.get("window")
     if claim is None or not window or action.confidence is None:
         return NO_RECORD
+    if claim["side"] == Side.TIMES:  # it compares two ad sets
+        return NO_RECORD
     on = date.fromisoformat(window[-1]) + timedelta(days=1)
     estimate = past.by_day.get((action.entity_id, on))
     if estimate is None:
@@ -429,13 +431,12 @@ def _action_answer(action: ActionRecord, past: _Past) -> Scored | str:
     if isinstance(found, str):
         return found
     below = scored(action.entity_id, on, found[0], float(claim["threshold"]), found[1])
-    if claim["side"] == Side.BELOW:
-        return below._replace(claimed=float(action.confidence))
-    return below._replace(
-        claimed=float(action.confidence),
-        predicted=1.0 - below.predicted,
-        came_true=not below.came_true,
-    )
+    if claim["side"] == Side.AT_LEAST:
+        below = below._replace(
+            predicted=1.0 - below.predicted,
+            came_true=not below.came_true,
+        )
+    return below._replace(claimed=float(action.confidence))
 
 
 _UNFIT: Final = frozenset({ActionStatus.BLOCKED, ActionStatus.DEFERRED})

@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from meta_autonomous.decision.calibration import claim_of
 from meta_autonomous.decision.candidates import binding
+from meta_autonomous.decision.claim import claim_of
 from meta_autonomous.decision.context import Evaluation, Situation
 from meta_autonomous.decision.decide import Decision, Plan
 from meta_autonomous.decision.differences import briefs
@@ -98,7 +98,7 @@ def _new_action(decision: Decision, situation: Situation, book: PolicyBook) -> N
         verdicts=decision.verdicts,
         evidence={
             **evidence(situation, action.entity),
-            **claim_shape(decision, limits),
+            **_claim_shape(decision, limits),
             **_break_even(limits),
             "base": base_shape(action),
         },
@@ -110,11 +110,9 @@ def _new_action(decision: Decision, situation: Situation, book: PolicyBook) -> N
     )
 
 
-def claim_shape(decision: Decision, limits: Limits) -> dict[str, Any]:
+def _claim_shape(decision: Decision, limits: Limits) -> dict[str, Any]:
     """What the action's confidence is a probability of, so that time can tell (`calibration`)."""
     claim = claim_of(decision.action, limits)
-    if claim is None:
-        return {}
     return {"claim": {"side": claim.side.value, "threshold": str(claim.threshold)}}
 
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
-from meta_autonomous.decision.differences import Brief, Claim, Difference, briefs, differences
+from meta_autonomous.decision.claim import Claim
+from meta_autonomous.decision.differences import Brief, Difference, briefs, differences
 from meta_autonomous.decision.later import Later, SeenDays, later
 from meta_autonomous.decision.tick_case import Circumstances, TickCase, deliberate
 from meta_autonomous.ports import NotFound, RecordedTick, Store

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from meta_autonomous.decision.differences import Brief, BriefLeg, Side
+from meta_autonomous.decision.claim import Side
+from meta_autonomous.decision.differences import Brief, BriefLeg
 from meta_autonomous.decision.later import LATER_DAYS, Later
 from meta_autonomous.domain.action import ActionType
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, Currency, Money
@@ -114,7 +115,6 @@ def _change(leg: BriefLeg) -> float | int | None:
 
 
 def _later_json(brief: Brief, later: Later) -> dict[str, Any]:
-    claim = brief.claim
     return {
         "days": later.days,
         "spend": _of_micros(later.facts.spend_micros),
@@ -122,7 +122,7 @@ def _later_json(brief: Brief, later: Later) -> dict[str, Any]:
         "purchase_value": _of_micros(later.facts.value_micros),
         "roas": number(later.roas),
         "donor_roas": number(later.donor_roas),
-        "claim": f"{claim.side.value} {claim.threshold}",
+        "claim": str(brief.claim),
         "held": later.held,
         "settled": later.is_settled,
         "says": _sentence(brief, later),

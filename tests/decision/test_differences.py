@@ -8,7 +8,7 @@ import pytest
 
 from meta_autonomous.decision.context import Totals
 from meta_autonomous.decision.decide import Decision, Plan, amount_usd
-from meta_autonomous.decision.differences import Brief, Claim, Side, briefs, differences
+from meta_autonomous.decision.differences import Brief, briefs, differences
 from meta_autonomous.decision.limits import Limits, Override, PolicyBook
 from meta_autonomous.domain.action import Action, ActionType, Outcome, Route
 from tests.builders import (
@@ -17,7 +17,6 @@ from tests.builders import (
     a_leg,
     a_pause,
     a_reallocation,
-    a_resume,
     a_scale_down,
     a_scale_up,
     a_situation,
@@ -54,25 +53,6 @@ def brief(action: Action, *, book: PolicyBook | None = None, **changes: Any) -> 
     )
     (found,) = briefs(plan, [SITUATION], book or PolicyBook())
     return found
-
-
-@pytest.mark.parametrize(
-    ("action", "side", "threshold"),
-    [
-        (a_pause(is_hard_stop=True), Side.BELOW, "0.9"),
-        (a_pause(), Side.BELOW, "0.8"),
-        (a_scale_down(), Side.AT_MOST, "1.5"),
-        (a_scale_up(), Side.AT_LEAST, "2.0"),
-        (a_resume(), Side.AT_LEAST, "1.5"),
-        (
-            a_reallocation(an_adset("s1", budget=100), an_adset("s2", budget=100)),
-            Side.TIMES,
-            "1.5",
-        ),
-    ],
-)
-def test_each_action_claims_a_side_of_its_threshold(action, side, threshold):
-    assert brief(action).claim == Claim(side=side, threshold=Decimal(threshold))
 
 
 def test_the_claim_is_by_the_limits_of_the_entitys_own_campaign():

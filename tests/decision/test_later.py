@@ -6,7 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from meta_autonomous.decision.differences import Brief, BriefLeg, Claim, Side
+from meta_autonomous.decision.claim import Claim, Side
+from meta_autonomous.decision.differences import Brief, BriefLeg
 from meta_autonomous.decision.later import SeenDays, later
 from meta_autonomous.domain.action import ActionType, Outcome, Route
 from meta_autonomous.domain.entities import Level

@@ -1,11 +1,8 @@
 """Scoring past probabilities: right ones are found right, and wrong ones wrong."""
 
 import random
-from dataclasses import replace
 from datetime import date
-from decimal import Decimal
 from math import exp, log, sqrt
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,11 +11,8 @@ from scipy.stats import binomtest
 
 from meta_autonomous.decision.calibration import (
     FEWEST_CLAIMS,
-    Claim,
     Later,
     Scored,
-    Side,
-    claim_of,
     exact_interval,
     expected_orders,
     prob_seen_below,
@@ -27,10 +21,7 @@ from meta_autonomous.decision.calibration import (
     share_of,
 )
 from meta_autonomous.decision.incomplete_gamma import gamma_below
-from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.posterior import Posterior
-from meta_autonomous.domain.action import ActionType
-from tests.decision.shop import a_shop, surely_bad, surely_good, wish
 
 ON = date(2026, 3, 1)
 
@@ -145,24 +136,3 @@ def test_shares_that_are_looked_at_together_have_wider_intervals():
     alone, among = share_of(claims), share_of(claims, among=10)
     assert among.interval[0] < alone.interval[0]
     assert among.interval[1] > alone.interval[1]
-
-
-def test_each_action_claims_what_its_threshold_says():
-    stop, up = wish(a_shop(found=[surely_bad()])), wish(a_shop(found=[surely_good()]))
-    assert stop is not None
-    assert up is not None
-    limits = Limits(hard_stop_roas=Decimal("0.95"))
-    assert claim_of(stop, limits) == Claim(Side.BELOW, Decimal("0.95"))
-    assert claim_of(up, limits) == Claim(Side.AT_LEAST, Decimal("2.0"))
-    assert claim_of(replace(stop, is_hard_stop=False), limits) == Claim(
-        Side.BELOW, limits.pause_roas
-    )
-    told = {
-        kind: claim_of(SimpleNamespace(type=kind), limits)
-        for kind in (ActionType.SCALE_DOWN, ActionType.RESUME, ActionType.REALLOCATE)
-    }
-    assert told == {
-        ActionType.SCALE_DOWN: Claim(Side.BELOW, limits.scale_down_roas),
-        ActionType.RESUME: Claim(Side.AT_LEAST, limits.resume_roas),
-        ActionType.REALLOCATE: None,
-    }

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from meta_autonomous.decision.differences import Brief, BriefLeg, Claim, Difference, Side
+from meta_autonomous.decision.claim import Claim, Side
+from meta_autonomous.decision.differences import Brief, BriefLeg, Difference
 from meta_autonomous.decision.later import Later
 from meta_autonomous.domain.action import ActionType, Outcome, Route
 from meta_autonomous.domain.entities import Level
