@@ -243,10 +243,17 @@ class TickReport:
         failed = "failed" in states or self.outcomes["failed"] or self.outcomes["in_doubt"]
         if failed or self.is_read_only:
             return EXIT_PARTLY
-        nothing_worked = not self.situations and self.is_running
-        if states and nothing_worked and all(state in _LATER for state in states):
+        if states and self._nothing_worked and all(state in _LATER for state in states):
             return EXIT_LATER
         return EXIT_DONE
+
+    @property
+    def _nothing_worked(self) -> bool:
+        """No account could be read; or Meta, asked to write, told every one of them to wait."""
+        if not self.is_running:
+            return False
+        states = {state.state for state in self.accounts.values()}
+        return not self.situations or (states == {"throttled"} and not self.outcomes["executed"])
 
     def to_record(self, *, ended_at: datetime, before: Json | None, quota: Decimal) -> Json:
         """What is kept of the tick: its JSON, and what monitoring asks about. `ended_at` is this

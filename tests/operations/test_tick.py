@@ -401,7 +401,16 @@ def test_a_throttled_write_ends_the_writes_of_its_account(live):
     assert counted(report)["deferred"] == 9
     assert len(live.writes()) == 1
     assert state_of(report, live.account_id) == "throttled"
-    assert report.exit_code == 0  # it was read and decided
+    assert report.exit_code == 75  # there is no other account
+    assert report.to_json()["campaigns_evaluated"] > 0
+
+
+def test_a_tick_that_wrote_before_it_was_throttled_has_worked(live):
+    live.sandbox.inject(faults.throttled(regain_minutes=7), match=r"^POST ", after=1)
+    report = live.in_mode("auto").tick()
+    assert counted(report)["executed"] == 1
+    assert state_of(report, live.account_id) == "throttled"
+    assert report.exit_code == 0
 
 
 def test_one_entitys_own_limit_at_meta_defers_it_alone_for_an_hour(live):
