@@ -1,6 +1,7 @@
 """Configuration: what can be set, where each value comes from, and who may do what."""
 
 from meta_autonomous.config.actors import current as current_actor
+from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import TABLES, Key
 from meta_autonomous.config.loaded import (
     LoadedSettings,
@@ -10,7 +11,7 @@ from meta_autonomous.config.loaded import (
     load,
 )
 from meta_autonomous.config.problems import Problem, SettingsError
-from meta_autonomous.config.settings import KEYS, AutonomousSettings
+from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.config.showing import Sourced
 from meta_autonomous.config.sources import Source
 

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
+from meta_autonomous.config.checking import Origin
+from meta_autonomous.config.fields import KEYS, META
 from meta_autonomous.config.keys import FX, FX_PREFIX
 from meta_autonomous.config.overrides import Reader
 from meta_autonomous.config.problems import Problem, SettingsError
-from meta_autonomous.config.settings import KEYS, META, AutonomousSettings, Origin
+from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.config.showing import (
     NOT_SET,
     SET,

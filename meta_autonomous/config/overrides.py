@@ -7,15 +7,15 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meta_autonomous.config import values
-from meta_autonomous.config.problems import Problem, nearest, written
-from meta_autonomous.config.settings import (
-    KEYS,
-    AutonomousSettings,
+from meta_autonomous.config.checking import (
     Origin,
     Origins,
     combination_problems,
     wrong_values,
 )
+from meta_autonomous.config.fields import KEYS
+from meta_autonomous.config.problems import Problem, nearest, written
+from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.decision.limits import (
     OVERRIDABLE,
     Freeze,

@@ -8,8 +8,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, FX_PREFIX, Key, Shape
-from meta_autonomous.config.settings import KEYS, AutonomousSettings
+from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.config.values import AUTOMATIC, redacted
 from meta_autonomous.decision.limits import Freeze, Override, Scope
 from meta_autonomous.ports import Json

@@ -15,9 +15,10 @@ from typing import Any, Final
 from pydantic import SecretStr
 
 from meta_autonomous.config import private_files, toml_file
+from meta_autonomous.config.checking import Origin, wrong_values
+from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import CONFIG_VARIABLE, FX, FX_PREFIX, PREFIX, Key
 from meta_autonomous.config.problems import Problem, SettingsError, nearest
-from meta_autonomous.config.settings import KEYS, Origin, wrong_values
 from meta_autonomous.config.values import holds_password
 from meta_autonomous.domain.quantities import OFFSETS
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, TABLES, Key, Shape
-from meta_autonomous.config.settings import KEYS, AutonomousSettings
+from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.config.values import AUTOMATIC
 
 _WIDTH: Final = 96

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, FX_PREFIX, TABLES, Key, Shape
 from meta_autonomous.config.problems import Problem, SettingsError, nearest, written
-from meta_autonomous.config.settings import KEYS
 
 SCOPE: Final = "scope"
 OVERRIDE: Final = "override"

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 
+from meta_autonomous.config.checking import Origin, wrong_values
+from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, FX_PREFIX
 from meta_autonomous.config.overrides import Reader
 from meta_autonomous.config.problems import Problem, SettingsError, nearest
-from meta_autonomous.config.settings import KEYS, AutonomousSettings, Origin, wrong_values
+from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.tick_case import Circumstances
 
