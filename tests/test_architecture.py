@@ -15,8 +15,9 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 #: Where a number may be a float: the statistics, and the doors into and out of them.
 STATISTICS = {
-    "booking", "calibration", "candidates", "context", "decide", "export", "histories", "holdout",
-    "incomplete_gamma", "optimizer", "order_value", "outage", "posterior", "roas_engine",
+    "booking", "calibration", "candidates", "context", "decide", "export", "granting",
+    "histories", "holdout", "incomplete_gamma", "optimizer", "order_value", "outage", "posterior",
+    "roas_engine",
 }  # fmt: skip
 #: Who may look at a clock: the wiring, the public engines' default, and the simulated world.
 CLOCKS = {"bootstrap.py", "decision/plain.py"}

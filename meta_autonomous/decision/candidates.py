@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Final
 
 from meta_autonomous.decision.context import Situation
-from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.rules import waiting
 from meta_autonomous.domain.entities import (
     LEGACY_ADVANTAGE,
@@ -180,7 +180,7 @@ def _purchases(situation: Situation) -> Verdict:
 
 
 def in_scope(entity: Entity, snapshot: AccountSnapshot, book: PolicyBook) -> bool:
-    name = campaign_name_of(entity, snapshot.campaigns)
+    name = snapshot.campaign_name_of(entity)
     above = (parent.id for parent in snapshot.parents_of(entity))
     return book.scope.covers(name, entity.id, entity.campaign_id, *above)
 

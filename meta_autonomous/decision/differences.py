@@ -12,8 +12,9 @@ from typing import Final
 
 from meta_autonomous.decision.claim import Claim, claim_of
 from meta_autonomous.decision.context import Situation
-from meta_autonomous.decision.decide import Decision, Plan
-from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.decide import Plan
+from meta_autonomous.decision.granting import Decision
+from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.domain.action import ActionType, Outcome, Route
 from meta_autonomous.domain.entities import Level
 
@@ -106,8 +107,8 @@ def briefs(plan: Plan, situations: Iterable[Situation], book: PolicyBook) -> tup
     found = []
     for decision in plan.decisions:
         situation = by_account[decision.account_id]
-        name = campaign_name_of(decision.action.entity, situation.snapshot.campaigns)
-        found.append(_brief(decision, situation, book.limits_for(decision.account_id, name)))
+        limits = book.limits_of(decision.action.entity, situation.snapshot)
+        found.append(_brief(decision, situation, limits))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionType
-from meta_autonomous.domain.entities import Entity
+from meta_autonomous.domain.entities import AccountSnapshot, Entity
 
 
 class Looser(StrEnum):
@@ -148,6 +148,9 @@ class PolicyBook:
     scope: Scope = field(default_factory=Scope)
     freezes: tuple[Freeze, ...] = ()
 
+    def limits_of(self, entity: Entity, snapshot: AccountSnapshot) -> Limits:
+        return self.limits_for(snapshot.account.id, snapshot.campaign_name_of(entity))
+
     def limits_for(self, account_id: str, campaign_name: str) -> Limits:
         """The limits in force for one campaign and everything below it."""
         chosen: dict[str, Any] = {
@@ -177,8 +180,3 @@ class PolicyBook:
 def is_looser(key: str, value: Decimal, than: Decimal) -> bool:
     """Whether `value` lets more through than `than` does, for that limit."""
     return value > than if OVERRIDABLE[key] is Looser.HIGHER else value < than
-
-
-def campaign_name_of(entity: Entity, campaigns: Mapping[str, Entity]) -> str:
-    campaign = campaigns.get(entity.campaign_id)
-    return campaign.name if campaign is not None else entity.name

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 from meta_autonomous.decision.budgets import SMALLEST_CHANGE
 from meta_autonomous.decision.context import Case, HolderSpend, Situation, Totals
 from meta_autonomous.decision.geo import has_ended
-from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.rules import (
     NoRate,
     blocks,
@@ -180,8 +180,7 @@ def _can_deliver(holder: Entity, snapshot: AccountSnapshot, now: datetime) -> bo
 def _factor(holder: Entity, snapshot: AccountSnapshot, book: PolicyBook) -> Decimal:
     if not book.overrides:
         return book.limits.daily_overspend_factor
-    name = campaign_name_of(holder, snapshot.campaigns)
-    return book.limits_for(snapshot.account.id, name).daily_overspend_factor
+    return book.limits_of(holder, snapshot).daily_overspend_factor
 
 
 # --- what an action adds ------------------------------------------------------------------------

@@ -14,8 +14,9 @@ from enum import StrEnum
 from typing import Final
 
 from meta_autonomous.decision.context import AutomaticPause, Outage
-from meta_autonomous.decision.decide import Deciding, Decision, Granting, judge_action
 from meta_autonomous.decision.geo import SPAIN, Geography, Shares
+from meta_autonomous.decision.granting import Deciding, Decision, Granting
+from meta_autonomous.decision.judgement import judge_action
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import LARGEST_STEP
 from meta_autonomous.decision.policy_engine import (

@@ -12,8 +12,9 @@ from decimal import Decimal
 
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import Evaluation, Memory, Situation, Totals
-from meta_autonomous.decision.decide import Deciding, Plan, decide
+from meta_autonomous.decision.decide import Plan, decide
 from meta_autonomous.decision.evaluate import evaluate, pause_windows
+from meta_autonomous.decision.granting import Deciding
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.safety_spend import UnreadAccount, daily_spend_totals
 from meta_autonomous.domain.entities import AccountSnapshot, Entity

@@ -315,6 +315,11 @@ class AccountSnapshot:
                 adsets = self.adsets_of(entity.id)
                 return tuple(ad for adset in adsets for ad in self.ads_of(adset.id))
 
+    def campaign_name_of(self, entity: Entity) -> str:
+        """Its own name where the campaign is not listed."""
+        campaign = self.campaigns.get(entity.campaign_id)
+        return campaign.name if campaign is not None else entity.name
+
     def parents_of(self, entity: Entity) -> tuple[Entity, ...]:
         """From the nearest parent up to the campaign."""
         chain: list[Entity] = []

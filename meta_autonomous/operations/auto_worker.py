@@ -12,7 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
-from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.decision.decide import Plan
+from meta_autonomous.decision.granting import Decision
 from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.rules import describe
 from meta_autonomous.decision.safety_spend import UnreadAccount

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from meta_autonomous.decision.decide import Judged
+from meta_autonomous.decision.judgement import Judged
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.operations.execute import Executed
 from meta_autonomous.ports import (

@@ -1,6 +1,6 @@
 """One message per tick at most, and only when there is something new for a person."""
 
-from meta_autonomous.decision.decide import Decision
+from meta_autonomous.decision.granting import Decision
 from meta_autonomous.domain.action import Action, Outcome
 from meta_autonomous.domain.news import News, NewsItem
 from meta_autonomous.operations.tick_report import Ending, TickReport

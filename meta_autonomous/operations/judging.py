@@ -21,13 +21,10 @@ def case_of(
     route: Route,
     now: datetime,
 ) -> Case:
-    account = situation.snapshot.account
-    campaign = situation.snapshot.campaigns.get(action.entity.campaign_id)
-    name = campaign.name if campaign is not None else action.entity.name
     return Case(
         now=now,
         route=route,
-        limits=world.book.limits_for(account.id, name),
+        limits=world.book.limits_of(action.entity, situation.snapshot),
         book=world.book,
         situation=situation,
         totals=totals,

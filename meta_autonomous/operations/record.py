@@ -9,10 +9,11 @@ from typing import Any
 from meta_autonomous.decision.candidates import binding
 from meta_autonomous.decision.claim import claim_of
 from meta_autonomous.decision.context import Evaluation, Situation
-from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.decision.decide import Plan
 from meta_autonomous.decision.differences import briefs
 from meta_autonomous.decision.evaluate import evidence
-from meta_autonomous.decision.limits import Limits, PolicyBook, campaign_name_of
+from meta_autonomous.decision.granting import Decision
+from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.decision.safety_spend import account_spend
 from meta_autonomous.decision.tick_case import Circumstances, TickCase
@@ -88,8 +89,7 @@ def record_case(
 
 def _new_action(decision: Decision, situation: Situation, book: PolicyBook) -> NewAction:
     action = decision.action
-    name = campaign_name_of(action.entity, situation.snapshot.campaigns)
-    limits = book.limits_for(decision.account_id, name)
+    limits = book.limits_of(action.entity, situation.snapshot)
     return NewAction(
         action=action,
         outcome=decision.outcome,
@@ -135,15 +135,10 @@ def _traces(plan: Plan, situation: Situation, book: PolicyBook) -> Iterator[Trac
             level=entity.level,
             name=entity.name,
             campaign_id=entity.campaign_id,
-            evidence=_summary(entity, situation, _limits(entity, situation, book)),
+            evidence=_summary(entity, situation, book.limits_of(entity, situation.snapshot)),
             was_evaluated=entity.id in plan.evaluated,
             **(_of_nothing(gates) if decision is None else _of_decision(gates, decision)),
         )
-
-
-def _limits(entity: Entity, situation: Situation, book: PolicyBook) -> Limits:
-    snapshot = situation.snapshot
-    return book.limits_for(snapshot.account.id, campaign_name_of(entity, snapshot.campaigns))
 
 
 def _of_nothing(gates: Verdicts) -> dict[str, Any]:
@@ -226,7 +221,7 @@ def _metrics(situation: Situation, book: PolicyBook) -> Iterator[dict[str, Any]]
         if evaluation is None or evaluation.estimate is None or not evaluation.facts.spend_micros:
             continue
         low, high = evaluation.estimate.posterior.interval()
-        limits = _limits(entity, situation, book)
+        limits = book.limits_of(entity, situation.snapshot)
         yield {
             "account_id": snapshot.account.id,
             "entity_id": entity.id,

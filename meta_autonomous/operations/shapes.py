@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from meta_autonomous.decision.decide import Decision
+from meta_autonomous.decision.granting import Decision
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import Entity
 from meta_autonomous.domain.quantities import Money

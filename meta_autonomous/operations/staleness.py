@@ -5,8 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from meta_autonomous.decision.decide import held_out
-from meta_autonomous.decision.limits import PolicyBook, campaign_name_of
+from meta_autonomous.decision.limits import PolicyBook
+from meta_autonomous.decision.waiting import held_out
 from meta_autonomous.domain.action import Action, ActionStatus, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Money
@@ -42,8 +42,7 @@ def renewed(
     action, stale = rebuild(record, snapshot, now)
     if action is None:
         return None, stale
-    name = campaign_name_of(action.entity, snapshot.campaigns)
-    held = held_out(action, book.limits_for(record.account_id, name), now)
+    held = held_out(action, book.limits_of(action.entity, snapshot), now)
     return (action, "") if held is None else (None, held.message)
 
 

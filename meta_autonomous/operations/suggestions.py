@@ -11,8 +11,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from meta_autonomous.decision.context import Situation, Totals
-from meta_autonomous.decision.decide import judge_action
 from meta_autonomous.decision.geo import Geography, geography_after
+from meta_autonomous.decision.judgement import judge_action
 from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (

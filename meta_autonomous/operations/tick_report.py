@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import Any, Self
 
 from meta_autonomous.decision.context import Situation, Totals
-from meta_autonomous.decision.decide import Decision, Plan
+from meta_autonomous.decision.decide import Plan
+from meta_autonomous.decision.granting import Decision
 from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.entities import Level

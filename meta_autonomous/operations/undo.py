@@ -10,8 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
+from meta_autonomous.decision.amount import amount_usd
 from meta_autonomous.decision.context import Situation, Totals
-from meta_autonomous.decision.decide import Judged, amount_usd, judge_action
+from meta_autonomous.decision.judgement import Judged, judge_action
 from meta_autonomous.decision.money_at_commit import money_at_commit
 from meta_autonomous.decision.safety_spend import extra_usd
 from meta_autonomous.domain.action import (

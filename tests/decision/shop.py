@@ -7,7 +7,8 @@ from typing import Any
 
 from meta_autonomous.decision.candidates import gates_of, open_entities
 from meta_autonomous.decision.context import Evaluation, Situation
-from meta_autonomous.decision.decide import Deciding, Decision, Plan, decide
+from meta_autonomous.decision.decide import Plan, decide
+from meta_autonomous.decision.granting import Deciding, Decision
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.decision.optimizer import Campaigns, Wanted, want
 from meta_autonomous.decision.posterior import Posterior

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from meta_autonomous.decision.amount import amount_usd
 from meta_autonomous.decision.context import (
     AutomaticPause,
     EntityMemory,
@@ -19,8 +20,10 @@ from meta_autonomous.decision.context import (
     PendingSuggestion,
     Situation,
 )
-from meta_autonomous.decision.decide import Decision, amount_usd, judge_action, may_run_unasked
+from meta_autonomous.decision.granting import Decision
+from meta_autonomous.decision.judgement import judge_action
 from meta_autonomous.decision.limits import Limits, Override, PolicyBook, Scope
+from meta_autonomous.decision.routing import may_run_unasked
 from meta_autonomous.decision.safety_spend import daily_spend_totals
 from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome, Route
 from meta_autonomous.domain.entities import Budget, BudgetKind, Entity, Level

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from meta_autonomous.decision.amount import amount_usd
 from meta_autonomous.decision.context import Totals
-from meta_autonomous.decision.decide import Decision, Plan, amount_usd
+from meta_autonomous.decision.decide import Plan
 from meta_autonomous.decision.differences import Brief, briefs, differences
+from meta_autonomous.decision.granting import Decision
 from meta_autonomous.decision.limits import Limits, Override, PolicyBook
 from meta_autonomous.domain.action import Action, ActionType, Outcome, Route
 from tests.builders import (

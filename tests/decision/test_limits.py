@@ -14,11 +14,10 @@ from meta_autonomous.decision.limits import (
     Override,
     PolicyBook,
     Scope,
-    campaign_name_of,
     is_looser,
 )
 from meta_autonomous.domain.action import ActionType
-from tests.builders import NOW, a_campaign, an_ad, an_adset
+from tests.builders import NOW, a_campaign, a_snapshot, an_adset
 
 #: The seed's numbers, and the contract's.
 DEFAULTS = {
@@ -167,7 +166,9 @@ def test_the_scope_is_by_name_or_id_and_what_is_excluded_is_out(scope, covered):
     assert scope.covers("Brand ES", "c1", "s1") is covered
 
 
-def test_a_name_is_its_campaigns():
-    campaigns = {"c1": a_campaign(name="Brand ES")}
-    assert campaign_name_of(an_ad(), campaigns) == "Brand ES"
-    assert campaign_name_of(an_adset(campaign="gone"), campaigns) == "name of s1"
+def test_the_limits_are_those_of_the_campaigns_name():
+    brand = Override(values={"min_spend_usd": Decimal(500)}, match="Brand *")
+    book = PolicyBook(overrides=(brand,))
+    snapshot = a_snapshot(a_campaign(name="Brand ES"), an_adset(), an_adset("s2", campaign="gone"))
+    assert book.limits_of(snapshot.adsets["s1"], snapshot).min_spend_usd == 500
+    assert book.limits_of(snapshot.adsets["s2"], snapshot) == book.limits

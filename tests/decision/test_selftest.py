@@ -229,14 +229,14 @@ def test_a_rule_that_refuses_for_want_of_an_answer_has_not_fired(monkeypatch):
         replace(rule, check=unable) if rule.id == "safety.cooldown" else rule
         for rule in SAFETY_RULES
     )
-    monkeypatch.setattr("meta_autonomous.decision.decide.SAFETY_RULES", rules)
+    monkeypatch.setattr("meta_autonomous.decision.judgement.SAFETY_RULES", rules)
     assert "safety.cooldown" in names(under().dead)
 
 
 def test_a_check_that_lets_everything_pass_is_found(monkeypatch):
     """A guard taken out by a fault of the program is as dead as one by a setting."""
     without = tuple(rule for rule in SAFETY_RULES if rule.id != "safety.daily_spend")
-    monkeypatch.setattr("meta_autonomous.decision.decide.SAFETY_RULES", without)
+    monkeypatch.setattr("meta_autonomous.decision.judgement.SAFETY_RULES", without)
     assert names(under().dead) == ["safety.daily_spend"]
 
 

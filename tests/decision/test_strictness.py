@@ -19,9 +19,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from meta_autonomous.decision import decide
+from meta_autonomous.decision import judgement
 from meta_autonomous.decision.context import EntityMemory, Evaluation, Situation
-from meta_autonomous.decision.decide import Decision, judge_action
+from meta_autonomous.decision.granting import Decision
+from meta_autonomous.decision.judgement import judge_action
 from meta_autonomous.decision.limits import OVERRIDABLE, Limits, Looser, PolicyBook
 from meta_autonomous.decision.rules import (
     BUDGET_CHANGES,
@@ -157,7 +158,7 @@ class Scene:
     action: Action
     route: Route
 
-    def judged(self, limits: Limits) -> decide.Judged:
+    def judged(self, limits: Limits) -> judgement.Judged:
         case = a_case(situation=self.situation, limits=limits, route=self.route)
         return judge_action(self.action, case)
 
@@ -243,7 +244,7 @@ def size(action: Action) -> int:
     return max((abs(leg.proposed.minor - leg.current.minor) for leg in action.legs), default=0)
 
 
-def is_no_milder(strict: decide.Judged, loose: decide.Judged) -> bool:
+def is_no_milder(strict: judgement.Judged, loose: judgement.Judged) -> bool:
     """Whatever passes passed before, at no smaller a size, and demoted stays demoted."""
     if strict.outcome_if_stopped is not None:
         return True
@@ -416,7 +417,7 @@ def test_a_further_rule_changes_no_other_rules_word(
     scene: Scene, limits: Limits, rule: Rule
 ) -> None:
     case = a_case(situation=scene.situation, limits=limits, route=scene.route)
-    rules = (*decide.POLICY_RULES, *decide.SAFETY_RULES)
+    rules = (*judgement.POLICY_RULES, *judgement.SAFETY_RULES)
     told = judge(rules, scene.action, case)
     assert judge((*rules, rule), scene.action, case)[: len(told)] == told
 
@@ -446,4 +447,4 @@ def test_a_rule_that_asks_a_person_leaves_nothing_to_run_unasked(
 
 def one_rule_more(rule: Rule, *, is_policy: bool) -> Any:
     name = "POLICY_RULES" if is_policy else "SAFETY_RULES"
-    return patch.object(decide, name, (*getattr(decide, name), rule))
+    return patch.object(judgement, name, (*getattr(judgement, name), rule))

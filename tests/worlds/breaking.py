@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from meta_autonomous.adapters.meta_api import MetaApi
-from meta_autonomous.decision import candidates, decide, optimizer
+from meta_autonomous.decision import candidates, granting, judgement, optimizer, routing
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.policy_engine import POLICY_RULES
 from meta_autonomous.decision.safety import SAFETY_RULES
@@ -26,7 +26,7 @@ def without(*rules: str) -> tuple[Patch, ...]:
         for stack in (POLICY_RULES, SAFETY_RULES)
     ]
     assert len(kept[0]) + len(kept[1]) + len(rules) == len(POLICY_RULES) + len(SAFETY_RULES)
-    return ((decide, "POLICY_RULES", kept[0]), (decide, "SAFETY_RULES", kept[1]))
+    return ((judgement, "POLICY_RULES", kept[0]), (judgement, "SAFETY_RULES", kept[1]))
 
 
 def open_gate(name: str) -> Patch:
@@ -39,9 +39,9 @@ def for_ever(value: object) -> Callable[..., Any]:
     return lambda *_, **__: value
 
 
-_may_run_unasked = decide.may_run_unasked
+_may_run_unasked = routing.may_run_unasked
 _settle, _judge_reading, _counts_of = (
-    decide.Granting._settle,
+    granting.Granting._settle,
     reconcile.judge,
     tick_report.counts_of,
 )
@@ -67,9 +67,9 @@ def moves_run_unasked(action: Any, limits: Limits, *, is_auto: bool) -> bool:
     return action.type in others or _may_run_unasked(action, limits, is_auto=is_auto)
 
 
-def uncounted(granting: Any, *args: Any) -> Any:
-    decision = _settle(granting, *args)
-    granting.spent_actions = 0
+def uncounted(plan: Any, *args: Any) -> Any:
+    decision = _settle(plan, *args)
+    plan.spent_actions = 0
     return decision
 
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 from meta_autonomous.adapters.database import attempts as attempt_rows
 from meta_autonomous.adapters.meta_api import MetaApi
-from meta_autonomous.decision import budgets, decide, optimizer, safety_spend
+from meta_autonomous.decision import budgets, granting, optimizer, safety_spend
 from meta_autonomous.decision.limits import Scope
 from meta_autonomous.decision.money_at_commit import NO_MONEY
 from meta_autonomous.domain.action import ActionType
@@ -289,7 +289,7 @@ MUTANTS: Final = (
             campaigns=[MOVING],
             auto_action_types=frozenset({ActionType.PAUSE, ActionType.SCALE_DOWN}),
         ),
-        ((decide, "may_run_unasked", moves_run_unasked),),
+        ((granting, "may_run_unasked", moves_run_unasked),),
     ),
     Mutant(
         "resumes run unasked",
@@ -298,13 +298,13 @@ MUTANTS: Final = (
             *(Tick(), LateOrders(10), Wait(25 * HOUR), Tick()),
             campaigns=[campaign(roas=0.3), named("Sale 01", roas=1.8)],
         ),
-        ((decide, "may_run_unasked", moves_run_unasked),),
+        ((granting, "may_run_unasked", moves_run_unasked),),
     ),
     Mutant(
         "every type is automatic",
         routes.a_tick_does_only_the_types_that_are_automatic,
         a_world(auto_action_types=frozenset({ActionType.PAUSE})),
-        ((decide, "may_run_unasked", types_do_not_matter),),
+        ((granting, "may_run_unasked", types_do_not_matter),),
     ),
     Mutant(
         "a guess is sure enough",
@@ -312,13 +312,13 @@ MUTANTS: Final = (
         a_world(
             campaigns=[campaign(roas=2.3, budget=9_000)], min_auto_confidence=Decimal("0.995")
         ),
-        ((decide, "may_run_unasked", confidence_does_not_matter),),
+        ((granting, "may_run_unasked", confidence_does_not_matter),),
     ),
     Mutant(
         "the mode does not matter",
         routes.in_suggest_mode_a_tick_writes_nothing_by_itself,
         a_world(mode="suggest"),
-        ((decide, "may_run_unasked", the_mode_does_not_matter),),
+        ((granting, "may_run_unasked", the_mode_does_not_matter),),
     ),
     Mutant(
         "a stop stops nothing",
@@ -373,7 +373,7 @@ MUTANTS: Final = (
         "a tick has no most",
         ticks.a_tick_does_no_more_than_its_most,
         a_world(campaigns=[campaign(), named("Sale 01")], max_actions_per_tick=1),
-        ((decide.Granting, "_settle", uncounted),),
+        ((granting.Granting, "_settle", uncounted),),
     ),
     Mutant(
         "an accepted change is taken for done",
