@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from meta_autonomous.adapters.meta_wire import Odd, Text, valid_id
+from meta_autonomous.adapters.meta_wire import Odd, Text, WholeRow, valid_id
 from meta_autonomous.domain.entities import Level, days_by_level
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, micros
@@ -39,12 +39,12 @@ _TOLERANCE_SHARE: Final = 1000  # one part of
 Sent = Any
 
 
-class ActionCount(Struct, gc=False):
+class ActionCount(WholeRow, gc=False):
     action_type: str
     value: Sent = None
 
 
-class AdDayRow(Struct, gc=False):
+class AdDayRow(WholeRow, gc=False):
     """level=ad, time_increment=1."""
 
     campaign_id: Text
@@ -95,7 +95,7 @@ def ad_day_row(row: bytes) -> AdDayRow:
         )
 
 
-class AccountDayRow(Struct):
+class AccountDayRow(WholeRow):
     """level=account, time_increment=1."""
 
     date_start: str
@@ -104,7 +104,7 @@ class AccountDayRow(Struct):
     account_currency: str | None = None
 
 
-class CountryRow(Struct):
+class CountryRow(WholeRow):
     """level=adset, breakdowns=country, one row for all days."""
 
     adset_id: Text

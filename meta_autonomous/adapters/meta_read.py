@@ -40,6 +40,7 @@ from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, Loss, NoAn
 from meta_autonomous.adapters.meta_json import NotJson, mend, refuse_repeated_keys
 from meta_autonomous.adapters.meta_pace import Pace
 from meta_autonomous.adapters.meta_time import TrustedTime
+from meta_autonomous.adapters.meta_wire import WholeRow
 from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Penalised, Throttled, Unreachable
 
 LOG: Final = logging.getLogger("meta_auto.meta")
@@ -67,16 +68,18 @@ class Errand:
 _NULL: Final = msgspec.Raw(b"null")
 
 
-class _Cursors(msgspec.Struct):
+class _Cursors(msgspec.Struct, omit_defaults=True):
     after: str | None = None
+    before: str | None = None
 
 
-class _Paging(msgspec.Struct):
+class _Paging(msgspec.Struct, omit_defaults=True):
     cursors: _Cursors | None = None
     next: str | None = None  # only whether it is there counts: the URL may hold the token
+    previous: str | None = None
 
 
-class Page(msgspec.Struct, Generic[T]):
+class Page(msgspec.Struct, Generic[T], omit_defaults=True):
     """One page of a list. `error` is here because Meta also sends errors with HTTP 200."""
 
     data: list[T]
@@ -155,9 +158,7 @@ class GraphReader:
         so far mean nothing until the iteration has ended by itself. Raises TooMuchData when Meta
         wants less than `min_limit` rows a page. `by_row` reads the rows of a page one by one
         when they are not all of type `row`."""
-        decode: Decode[Page[T]] = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
-        if by_row is not None:
-            decode = _or_by_row(decode, by_row)
+        decode = _page_decoder(row, by_row)
         limit = self._page_limit
         cursor: str | None = None
         seen: set[str | None] = {None}
@@ -344,16 +345,26 @@ class GraphReader:
         LOG.debug("retry attempt=%d wait=%.1f", state.attempt_number, state.upcoming_sleep or 0.0)
 
 
-def _or_by_row(decode: Decode[Page[T]], by_row: Decode[T]) -> Decode[Page[T]]:
-    def either(body: bytes) -> Page[T]:
-        try:
-            return decode(body)
-        except msgspec.ValidationError:
-            page = _decode_rows(body)
-            rows = [by_row(bytes(row)) for row in page.data]
-            return Page(data=rows, paging=page.paging, error=page.error)
+def _page_decoder(row: type[T], by_row: Decode[T] | None) -> Decode[Page[T]]:
+    """Reads a whole page, or refuses it; raises NotJson when an object in it has a key twice."""
+    read: Decode[Page[T]] = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
+    keeps_all = isinstance(row, type) and issubclass(row, WholeRow)
 
-    return either
+    def decode(body: bytes) -> Page[T]:
+        try:
+            page = read(body)
+        except msgspec.ValidationError:
+            if by_row is None:
+                raise
+            refuse_repeated_keys(body)
+            raw = _decode_rows(body)
+            rows = [by_row(bytes(one)) for one in raw.data]
+            return Page(data=rows, paging=raw.paging, error=raw.error)
+        is_plain = keeps_all and page.error is _NULL
+        refuse_repeated_keys(body, page if is_plain else None)
+        return page
+
+    return decode
 
 
 _decode_rows: Final = msgspec.json.Decoder(Page[msgspec.Raw]).decode
@@ -361,13 +372,11 @@ _decode_rows: Final = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
 def _decoded(body: bytes, decode: Decode[T]) -> T:
     try:
-        value = decode(body)
+        return decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = mend(body)
         if mended == body:
             raise
-        value, body = decode(mended), mended
-    refuse_repeated_keys(body)
-    return value
+        return decode(mended)
