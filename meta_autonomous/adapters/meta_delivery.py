@@ -47,7 +47,7 @@ class InsightReader:
         except TooMuchData:
             if len(days) == 1:
                 raise
-        whole = AdDays(account.currency.code)
+        whole = AdDays(account.currency.code, days)
         for half in days.halves():
             whole.merge(await self.ad_days(half, account, errand))
         return whole
@@ -66,7 +66,7 @@ class InsightReader:
         self, days: DayRange, account: Account, errand: Errand, **filters: str
     ) -> AdDays:
         params = _insights("ad", days, AdDayRow, time_increment="1", **filters)
-        found = AdDays(account.currency.code)
+        found = AdDays(account.currency.code, days)
         async for rows in self._pages(params, AdDayRow, errand, by_row=ad_day_row):
             found.add(rows, days)
         return found
