@@ -328,11 +328,15 @@ def add_countries(
 def _facts(row: AdDayRow, spend: int) -> DayFacts:
     if isinstance(row, OddDayRow):
         raise Odd(row.oddity)
-    impressions = _micros(row.impressions, "impressions")
-    if impressions < 0 or impressions % MICROS_PER_MAJOR:
-        raise Odd(f"impressions {str(row.impressions)[:30]!r} is not a count")
+    sent = row.impressions
+    if type(sent) is str and len(sent) <= _WHOLE_DIGITS and sent.isascii() and sent.isdigit():
+        impressions = int(sent)  # what it nearly always is
+    else:
+        impressions, part = divmod(_micros(sent, "impressions"), MICROS_PER_MAJOR)
+        if impressions < 0 or part:
+            raise Odd(f"impressions {str(sent)[:30]!r} is not a count")
     purchases, value = _purchases(row)
-    return DayFacts(spend, value, purchases, impressions // MICROS_PER_MAJOR)
+    return DayFacts(spend, value, purchases, impressions)
 
 
 def _purchases(row: AdDayRow) -> tuple[int, int]:
@@ -342,16 +346,18 @@ def _purchases(row: AdDayRow) -> tuple[int, int]:
     """
     counts = _of_purchases(row.actions)
     values = _of_purchases(row.action_values)
-    for kind in PURCHASE_TYPES:
-        if kind in counts or kind in values:
-            count = _micros(counts.get(kind, "0"), f"actions of {kind}")
-            if count < 0:
-                raise Odd(f"{str(counts.get(kind))[:30]!r} purchases is not a count")
-            return (
-                (count + _HALF) // MICROS_PER_MAJOR,
-                _micros(values.get(kind, "0"), f"action_values of {kind}"),
-            )
-    return 0, 0
+    if not (counts or values):
+        return 0, 0
+    kind = next(kind for kind in PURCHASE_TYPES if kind in counts or kind in values)
+    sent = counts.get(kind, "0")
+    if type(sent) is str and len(sent) <= _WHOLE_DIGITS and sent.isascii() and sent.isdigit():
+        count = int(sent)
+    else:
+        parts = _micros(sent, "actions of ", kind)
+        if parts < 0:
+            raise Odd(f"{str(sent)[:30]!r} purchases is not a count")
+        count = (parts + _HALF) // MICROS_PER_MAJOR
+    return count, _micros(values.get(kind, "0"), "action_values of ", kind)
 
 
 def _of_purchases(counts: list[ActionCount] | None) -> dict[str, Sent]:
@@ -371,7 +377,8 @@ def _spend(value: Sent) -> int:
     return spend
 
 
-def _micros(value: Sent, what: str) -> int:
+def _micros(value: Sent, what: str, kind: str = "") -> int:
+    """`what` and `kind` name the value in a complaint."""
     text = str(value)
     whole, _, fraction = text.partition(".")
     if (
@@ -381,12 +388,12 @@ def _micros(value: Sent, what: str) -> int:
         and (fraction.isdigit() or text == whole)
         and len(fraction) <= _MICRO_DIGITS
     ):
-        return int(whole) * MICROS_PER_MAJOR + int(fraction.ljust(_MICRO_DIGITS, "0"))
+        return int(whole + fraction.ljust(_MICRO_DIGITS, "0"))
     if not _DECIMAL.fullmatch(text):
-        raise Odd(f"{what} {text[:30]!r} is not a number")
+        raise Odd(f"{what}{kind} {text[:30]!r} is not a number")
     amount = Decimal(text)
     if abs(amount) >= _MOST_MAJOR:
-        raise Odd(f"{what} {text[:30]!r} is beyond all bounds")
+        raise Odd(f"{what}{kind} {text[:30]!r} is beyond all bounds")
     return micros(amount)
 
 

@@ -45,6 +45,8 @@ from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Penalised, Thrott
 
 LOG: Final = logging.getLogger("meta_auto.meta")
 
+#: Reads under way, of all accounts together.
+MOST_AT_ONCE: Final = 32
 _MAX_ATTEMPTS: Final = 4
 _MAX_RETRY_WAIT: Final = 20.0
 _MAX_STALLS: Final = 3
@@ -111,7 +113,9 @@ class GraphReader:
         self._time = time
         self._monotonic = monotonic
         self._request_timeout = request_timeout
-        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
+        self._all_slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots: dict[str | None, asyncio.Semaphore] = {}
         self._page_limit = page_limit
         self._max_pages = max_pages
         self._retry_wait = retry_wait
@@ -152,18 +156,21 @@ class GraphReader:
         *,
         errand: Errand,
         min_limit: int = 1,
+        days: int = 1,
         by_row: Decode[T] | None = None,
     ) -> AsyncIterator[list[T]]:
         """Every page of a list, to the last. A walk that can't be finished raises; so rows seen
         so far mean nothing until the iteration has ended by itself. Raises TooMuchData when Meta
-        wants less than `min_limit` rows a page. `by_row` reads the rows of a page one by one
+        wants less than `min_limit` rows a page. So many `days` may have so many times the pages of one
+        day's list. `by_row` reads the rows of a page one by one
         when they are not all of type `row`."""
         decode = _page_decoder(row, by_row)
         limit = self._page_limit
         cursor: str | None = None
         seen: set[str | None] = {None}
         stalls = 0
-        for _ in range(self._max_pages):
+        most = self._max_pages * days
+        for _ in range(most):
             page, limit = await self._page(
                 path, dict(params), decode, cursor, limit, min_limit=min_limit, errand=errand
             )
@@ -180,7 +187,7 @@ class GraphReader:
                 raise BadAnswer(f"the pages of {path} run in a circle")
             seen.add(onward)
             cursor = onward
-        raise BadAnswer(f"{path} did not end within {self._max_pages} pages")
+        raise BadAnswer(f"{path} did not end within {most} pages")
 
     async def _page(
         self,
@@ -231,7 +238,7 @@ class GraphReader:
     async def _attempt(
         self, path: str, params: Mapping[str, str], decode: Decode[T], errand: Errand
     ) -> T:
-        async with self._slots:
+        async with self._slots_of(errand.account_id), self._all_slots:
             if self._pace.wait_seconds(errand.account_id, settles=errand.settles) > 0:
                 raise self.throttled(
                     errand.account_id, "Meta's quota for this account is used up for now"
@@ -261,6 +268,10 @@ class GraphReader:
         )
         self.took(errand.account_id, answer)
         return self._understand(answer, path, decode, errand)
+
+    def _slots_of(self, account_id: str | None) -> asyncio.Semaphore:
+        """An account's own, so that one that dawdles holds up no other."""
+        return self._slots.setdefault(account_id, asyncio.Semaphore(self._concurrency))
 
     def _understand(self, answer: HttpAnswer, path: str, decode: Decode[T], errand: Errand) -> T:
         if answer.is_ok:

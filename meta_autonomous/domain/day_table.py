@@ -32,7 +32,8 @@ class DayTable(Mapping[date, DayFacts]):
     def put(self, day: date, facts: DayFacts) -> None:
         """Raises OverflowError for a number that has no room; `day` must have."""
         at = (day.toordinal() - self._first) * _WIDTH
-        self._numbers[at : at + _WIDTH] = array(_KIND, facts)
+        numbers = self._numbers
+        numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3] = facts
 
     def take(self, days: Days) -> None:
         """The rows of another, as far as there is room for their days."""

@@ -13,7 +13,7 @@ from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from meta_autonomous.domain.day_table import added_up, joined
-from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
+from meta_autonomous.domain.performance import NOTHING, DayFacts, Days, total
 from meta_autonomous.domain.quantities import Currency, Money
 
 #: Account states in which ads can run: ACTIVE, PENDING_SETTLEMENT, IN_GRACE_PERIOD.
@@ -261,6 +261,9 @@ class AccountSnapshot:
     unlisted: frozenset[str] = frozenset()  # parents of what delivers that no list has: not whole
     skipped: Mapping[str, str] = field(default_factory=dict)  # entity id -> what was odd about it
     _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    _spends: dict[tuple[date, ...], int] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         children: dict[str, list[str]] = {}
@@ -339,6 +342,15 @@ class AccountSnapshot:
 
     def days_of(self, entity: Entity) -> Days:
         return self.days.get(entity.level, {}).get(entity.id, {})
+
+    def spend_on(self, days: tuple[date, ...]) -> int:
+        """The whole account's spend in micros; added up once for each window."""
+        if days not in self._spends:
+            self._spends[days] = sum(
+                total(of_campaign, days).spend_micros
+                for of_campaign in self.days.get(Level.CAMPAIGN, {}).values()
+            )
+        return self._spends[days]
 
     def spent_today(self, entity: Entity) -> DayFacts:
         return self.days_of(entity).get(self.today, NOTHING)
