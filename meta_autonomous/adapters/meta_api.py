@@ -57,7 +57,7 @@ class MetaApi:
         write_timeout: float = 30.0,
         read_deadline: float = 240.0,
         deadline_at: float | None = None,
-        concurrency: int = 4,
+        concurrency: int = 8,
         page_limit: int = 500,
         max_pages: int = 1000,
         retry_wait: float = 1.0,

@@ -260,16 +260,19 @@ def packed(value: msgspec.Struct) -> bytes:
 
 
 def packed_file(file: File) -> bytes:
-    """The same as `packed`, with no more than one ad's rows written out at a time."""
+    """The same as `packed`, with no more than one part written out at a time."""
     press = zlib.compressobj()
     pieces = [press.compress(piece) for piece in _pieces(file)]
     return b"".join((*pieces, press.flush()))
 
 
 def _pieces(file: File) -> Iterator[bytes]:
-    yield b'{"parts":' + _encoder.encode(file.parts) + b',"rows":{'
-    for place, (ad_id, raw) in enumerate(file.rows.items()):
-        yield (b"," if place else b"") + _encoder.encode(ad_id) + b":" + bytes(raw)
+    opening = b'{"parts":{'
+    for named in (file.parts, file.rows):
+        yield opening
+        for place, (name, raw) in enumerate(named.items()):
+            yield (b"," if place else b"") + _encoder.encode(name) + b":" + bytes(raw)
+        opening = b'},"rows":{'
     rest = _encoder.encode({"gone": file.gone, "order": file.order})
     yield b"}," + rest.removeprefix(b"{")
 
