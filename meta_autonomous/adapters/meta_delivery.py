@@ -79,7 +79,9 @@ class InsightReader:
             return {}
         days = DayRange(first_day, today - timedelta(days=1))
         params = _insights("account", days, AccountDayRow, time_increment="1")
-        rows = [row async for page in self._pages(params, AccountDayRow, days, errand) for row in page]
+        rows = [
+            row async for page in self._pages(params, AccountDayRow, days, errand) for row in page
+        ]
         return account_spend(rows, days, account.currency.code)
 
     async def countries(self, days: DayRange, errand: Errand) -> Mapping[str, Mapping[str, int]]:

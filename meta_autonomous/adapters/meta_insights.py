@@ -171,13 +171,13 @@ class AdDays:
     def __init__(self, currency: str, days: DayRange) -> None:
         """Room for these days."""
         self._currency = currency
-        self._range = days
+        self.covered = days
         self.days: dict[str, DayTable] = {}
         self.parents: dict[str, tuple[str, str]] = {}
         self.incomplete: dict[str, str] = {}  # ads whose purchases are not all known
         #: By ad, a bit for each day with a row (the first day's is the lowest): one of zeros is
         #: one too.
-        self._told: dict[str, int] = {}
+        self.told: dict[str, int] = {}
         self._ids: dict[str, str] = {}
 
     def add(self, rows: Iterable[AdDayRow], asked: DayRange) -> None:
@@ -204,10 +204,10 @@ class AdDays:
         except Odd as odd:
             facts = DayFacts(spend, 0, 0, 0)
             self.incomplete.setdefault(ad_id, f"insights of ad {ad_id} on {day}: {odd}")
-        bit = 1 << (day - self._range.since).days
-        told = self._told[ad_id]
+        bit = 1 << (day - self.covered.since).days
+        told = self.told[ad_id]
         if not told & bit:
-            self._told[ad_id] = told | bit
+            self.told[ad_id] = told | bit
             self.days[ad_id].put(day, facts)
         elif self.days[ad_id].get(day, NOTHING) != facts:
             raise Odd(f"came twice for {day}, with different numbers")
@@ -228,12 +228,12 @@ class AdDays:
 
     def _make_room(self, ad_id: str, above: tuple[str, str]) -> None:
         self.parents[ad_id] = above
-        self.days[ad_id] = DayTable(self._range.since, len(self._range))
-        self._told[ad_id] = 0
+        self.days[ad_id] = DayTable(self.covered.since, len(self.covered))
+        self.told[ad_id] = 0
 
     def merge(self, other: "AdDays") -> None:
         """Take over another's days; the two cover different ones."""
-        later = (other._range.since - self._range.since).days
+        later = (other.covered.since - self.covered.since).days
         for ad_id, days in other.days.items():
             above = other.parents[ad_id]
             known = self.parents.get(ad_id)
@@ -242,7 +242,7 @@ class AdDays:
             elif known != above:
                 raise BadAnswer(f"insights of ad {ad_id}: belongs to two ad sets")
             self.days[ad_id].take(days)
-            self._told[ad_id] |= other._told[ad_id] << later
+            self.told[ad_id] |= other.told[ad_id] << later
         self.incomplete = other.incomplete | self.incomplete
 
     def skipped(self) -> dict[str, str]:
@@ -263,20 +263,20 @@ class AdDays:
         """The complete days on which the account itself spent more than rounding, and of which no
         ad has a row. A read of which they are a larger part is refused (`check_against`)."""
         told = 0
-        for days in self._told.values():
+        for days in self.told.values():
             told |= days
         return frozenset(
             day
             for day, spend in totals.items()
-            if spend > _TOLERANCE_PER_ROW and not told >> (day - self._range.since).days & 1
+            if spend > _TOLERANCE_PER_ROW and not told >> (day - self.covered.since).days & 1
         )
 
     def check_against(self, totals: Mapping[date, int], *, before: date) -> None:
         """Compare the complete days with the account's own totals. Raises BadAnswer."""
         total_micros = sum(totals.values())
-        complete = [day for day in self._range if day < before]
+        complete = [day for day in self.covered if day < before]
         which = (1 << len(complete)) - 1
-        rows = sum((told & which).bit_count() for told in self._told.values())
+        rows = sum((told & which).bit_count() for told in self.told.values())
         spend = sum(sum(days.columns(complete)[0]) for days in self.days.values())
         tolerance = max(_TOLERANCE_PER_ROW * rows, abs(total_micros) // _TOLERANCE_SHARE)
         if abs(spend - total_micros) > tolerance:

@@ -161,9 +161,9 @@ class GraphReader:
     ) -> AsyncIterator[list[T]]:
         """Every page of a list, to the last. A walk that can't be finished raises; so rows seen
         so far mean nothing until the iteration has ended by itself. Raises TooMuchData when Meta
-        wants less than `min_limit` rows a page. So many `days` may have so many times the pages of one
-        day's list. `by_row` reads the rows of a page one by one
-        when they are not all of type `row`."""
+        wants less than `min_limit` rows a page. A list of so many `days` may have so many times
+        the pages of one. `by_row` reads the rows of a page one by one when they are not all of
+        type `row`."""
         decode = _page_decoder(row, by_row)
         limit = self._page_limit
         cursor: str | None = None
@@ -359,7 +359,7 @@ class GraphReader:
 def _page_decoder(row: type[T], by_row: Decode[T] | None) -> Decode[Page[T]]:
     """Reads a whole page, or refuses it; raises NotJson when an object in it has a key twice."""
     read: Decode[Page[T]] = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
-    keeps_all = isinstance(row, type) and issubclass(row, WholeRow)
+    keeps_all = issubclass(row, WholeRow)
 
     def decode(body: bytes) -> Page[T]:
         try:

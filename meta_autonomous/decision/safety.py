@@ -49,7 +49,7 @@ from meta_autonomous.decision.rules import (
     window_of,
 )
 from meta_autonomous.domain.action import Action, ActionType
-from meta_autonomous.domain.entities import Ad, Level
+from meta_autonomous.domain.entities import Ad
 from meta_autonomous.domain.performance import total
 from meta_autonomous.domain.verdict import Flip, Verdict
 

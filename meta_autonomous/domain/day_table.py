@@ -18,63 +18,63 @@ T = TypeVar("T")
 class DayTable(Mapping[date, DayFacts]):
     """Facts by day, as `Days`, in a seventh of the room of a dict.
 
-    A day of nothing but zeros is no day of it: without a row there was no delivery. It grows only
-    while it is put together; from then on nobody writes to it.
+    A day of nothing but zeros is no day of it: without a row there was no delivery. It is filled
+    while it is put together; from then on nobody writes to it. `numbers` holds the four facts of
+    each day in turn, from the day whose ordinal is `first_ordinal`.
     """
 
-    __slots__ = ("_first", "_numbers")
+    __slots__ = ("first_ordinal", "numbers")
 
     def __init__(self, first: date, days: int) -> None:
         """No delivery on the days from `first` on, and room for it on so many."""
-        self._first = first.toordinal()
-        self._numbers = array(_KIND, bytes(8 * _WIDTH * days))
+        self.first_ordinal = first.toordinal()
+        self.numbers = array(_KIND, bytes(8 * _WIDTH * days))
 
     def put(self, day: date, facts: DayFacts) -> None:
         """Raises OverflowError for a number that has no room; `day` must have."""
-        at = (day.toordinal() - self._first) * _WIDTH
-        numbers = self._numbers
+        at = (day.toordinal() - self.first_ordinal) * _WIDTH
+        numbers = self.numbers
         numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3] = facts
 
     def take(self, days: Days) -> None:
         """The rows of another, as far as there is room for their days."""
         if isinstance(days, DayTable):
-            skipped = (days._first - self._first) * _WIDTH
-            if 0 <= skipped <= len(self._numbers) - len(days._numbers):
-                whole = self._numbers[skipped : skipped + len(days._numbers)]
+            skipped = (days.first_ordinal - self.first_ordinal) * _WIDTH
+            if 0 <= skipped <= len(self.numbers) - len(days.numbers):
+                whole = self.numbers[skipped : skipped + len(days.numbers)]
                 if not any(whole):
-                    self._numbers[skipped : skipped + len(days._numbers)] = days._numbers
+                    self.numbers[skipped : skipped + len(days.numbers)] = days.numbers
                     return
-        room = len(self._numbers) // _WIDTH
+        room = len(self.numbers) // _WIDTH
         for day, facts in days.items():
-            if 0 <= day.toordinal() - self._first < room:
+            if 0 <= day.toordinal() - self.first_ordinal < room:
                 self.put(day, facts)
 
     def plus(self, other: "DayTable") -> "DayTable":
         """Both added up. Raises OverflowError; ValueError unless they cover the same days."""
-        if (self._first, len(self._numbers)) != (other._first, len(other._numbers)):
+        if (self.first_ordinal, len(self.numbers)) != (other.first_ordinal, len(other.numbers)):
             raise ValueError("the tables cover different days")
         both = DayTable.__new__(DayTable)
-        both._first = self._first
-        both._numbers = array(_KIND, map(add, self._numbers, other._numbers))
+        both.first_ordinal = self.first_ordinal
+        both.numbers = array(_KIND, map(add, self.numbers, other.numbers))
         return both
 
     def columns(self, days: Sequence[date]) -> tuple[Sequence[int], ...]:
         """Spend, value, purchases and impressions of the days, which follow one another."""
         if not days:
             return ((),) * _WIDTH
-        start = days[0].toordinal() - self._first
+        start = days[0].toordinal() - self.first_ordinal
         end = start + len(days)
-        if start < 0 or end * _WIDTH > len(self._numbers):
+        if start < 0 or end * _WIDTH > len(self.numbers):
             return columns_of(dict(self), days)
         return tuple(
-            self._numbers[start * _WIDTH + place : end * _WIDTH : _WIDTH]
-            for place in range(_WIDTH)
+            self.numbers[start * _WIDTH + place : end * _WIDTH : _WIDTH] for place in range(_WIDTH)
         )
 
     def __getitem__(self, day: date) -> DayFacts:
-        at = (day.toordinal() - self._first) * _WIDTH
+        at = (day.toordinal() - self.first_ordinal) * _WIDTH
         if at >= 0:
-            found = self._numbers[at : at + _WIDTH]
+            found = self.numbers[at : at + _WIDTH]
             if any(found):
                 return DayFacts._make(found)
         raise KeyError(day)
@@ -84,9 +84,9 @@ class DayTable(Mapping[date, DayFacts]):
     @overload
     def get(self, day: date, /, default: DayFacts | T) -> DayFacts | T: ...
     def get(self, day: date, /, default: object = None) -> object:
-        at = (day.toordinal() - self._first) * _WIDTH
+        at = (day.toordinal() - self.first_ordinal) * _WIDTH
         if at >= 0:
-            found = self._numbers[at : at + _WIDTH]
+            found = self.numbers[at : at + _WIDTH]
             if any(found):
                 return DayFacts._make(found)
         return default
@@ -95,16 +95,16 @@ class DayTable(Mapping[date, DayFacts]):
         return isinstance(day, date) and self.get(day) is not None
 
     def __iter__(self) -> Iterator[date]:
-        numbers = self._numbers
+        numbers = self.numbers
         for place in range(len(numbers) // _WIDTH):
             if any(numbers[place * _WIDTH : (place + 1) * _WIDTH]):
-                yield date.fromordinal(self._first + place)
+                yield date.fromordinal(self.first_ordinal + place)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
     def __bool__(self) -> bool:
-        return any(self._numbers)
+        return any(self.numbers)
 
     def __repr__(self) -> str:
         return f"DayTable({dict(self)!r})"

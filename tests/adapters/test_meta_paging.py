@@ -280,18 +280,22 @@ def test_ads_are_paged_beside_each_other() -> None:
 
 def test_an_account_that_dawdles_holds_up_no_other() -> None:
     honest = account()
+    all_it_may_have = asyncio.Event()
+    waiting: list[Asked] = []
 
     def script(asked: Asked) -> Deed:
         if "/act_2/" in asked.path:
+            waiting.append(asked)
+            if len(waiting) == 8:
+                all_it_may_have.set()
             return hang()
         if asked.path.endswith("/act_2"):
             return say(account_row(id="act_2", account_id="2"))
         return honest(asked)
 
-    async def question(api: MetaApi, server: FaultServer) -> Any:
+    async def question(api: MetaApi, _server: FaultServer) -> Any:
         slow = asyncio.create_task(api.read_account("2", WEEK))
-        while sum("/act_2/" in one.path for one in server.asked) < 8:  # all it may have
-            await asyncio.sleep(0.01)
+        await all_it_may_have.wait()
         snapshot = await asyncio.wait_for(api.read_account(ACCOUNT, WEEK), 5)
         assert not slow.done()
         slow.cancel()

@@ -51,9 +51,7 @@ def test_added_up_it_is_the_sum_of_each_day(
 
 
 @given(some_days, st.integers(0, 28), st.integers(0, 28))
-def test_columns_are_those_of_a_dict(
-    days: dict[date, DayFacts], start: int, length: int
-) -> None:
+def test_columns_are_those_of_a_dict(days: dict[date, DayFacts], start: int, length: int) -> None:
     wanted = [FIRST + timedelta(days=start - 3 + n) for n in range(length)]
     of_table = columns_of(joined([days], FIRST, LAST), wanted)
     of_dict = [[days.get(day, NOTHING)[place] for day in wanted] for place in range(4)]
@@ -64,7 +62,9 @@ def test_columns_are_those_of_a_dict(
 def test_a_later_part_counts_where_two_tell_of_one_day(
     one: dict[date, DayFacts], other: dict[date, DayFacts]
 ) -> None:
-    of_tables = joined([joined([one], FIRST, LAST), joined([told(other)], FIRST, LAST)], FIRST, LAST)
+    of_tables = joined(
+        [joined([one], FIRST, LAST), joined([told(other)], FIRST, LAST)], FIRST, LAST
+    )
     assert of_tables == told({**one, **told(other)})
 
 

@@ -121,7 +121,8 @@ def case_of(file: File) -> AccountCase:
     ads = _of_kind(parts, Level.AD, Ad)
     first, last = first_day, _value(parts["account"], Account).day_of(observed_at)
     rows = {
-        ad_id: joined((_without_gaps(_rows(raw)),), first, last) for ad_id, raw in file.rows.items()
+        ad_id: joined((_without_gaps(_rows(raw)),), first, last)
+        for ad_id, raw in file.rows.items()
     }
     parents = {ad_id: (ad.of_adset, ad.of_campaign) for ad_id, ad in ads.items() if ad_id in rows}
     parents |= _value(parts["parents"], dict[str, tuple[str, str]])
