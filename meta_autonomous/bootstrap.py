@@ -158,6 +158,8 @@ def _meta_api(loaded: LoadedSettings, system: System) -> "MetaApi":
         monotonic=time.monotonic,
         checks_clock=True,
         account_ids=system.account_ids,
+        # A hundred thousand ads take six thousand pages on the first tick of the day.
+        read_deadline=max(240.0, system.interval_seconds / 3),
         deadline_at=time.monotonic() + 0.75 * system.interval_seconds,
         write_timeout=min(30.0, 0.15 * system.interval_seconds),
     )

@@ -11,7 +11,7 @@ from meta_autonomous.adapters.meta_checkup import Checkup
 from meta_autonomous.adapters.meta_delivery import InsightReader
 from meta_autonomous.adapters.meta_http import GraphHttp
 from meta_autonomous.adapters.meta_pace import Pace
-from meta_autonomous.adapters.meta_read import Errand, GraphReader
+from meta_autonomous.adapters.meta_read import MOST_AT_ONCE, Errand, GraphReader
 from meta_autonomous.adapters.meta_snapshot import AccountReader
 from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.adapters.meta_wire import AccountIdRow, Odd
@@ -57,7 +57,7 @@ class MetaApi:
         write_timeout: float = 30.0,
         read_deadline: float = 240.0,
         deadline_at: float | None = None,
-        concurrency: int = 4,
+        concurrency: int = 8,
         page_limit: int = 500,
         max_pages: int = 1000,
         retry_wait: float = 1.0,
@@ -74,7 +74,7 @@ class MetaApi:
         self._read_deadline = read_deadline
         self._deadline_at = deadline_at
         self._accounts: dict[str, Account] = {}
-        self._http = GraphHttp(base_url, version, token, app_secret, concurrency)
+        self._http = GraphHttp(base_url, version, token, app_secret, MOST_AT_ONCE)
         self._pace = Pace(monotonic)
         self._time = TrustedTime(clock=clock, monotonic=monotonic, checks_clock=checks_clock)
         self._graph = GraphReader(

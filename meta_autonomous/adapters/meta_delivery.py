@@ -47,7 +47,7 @@ class InsightReader:
         except TooMuchData:
             if len(days) == 1:
                 raise
-        whole = AdDays(account.currency.code)
+        whole = AdDays(account.currency.code, days)
         for half in days.halves():
             whole.merge(await self.ad_days(half, account, errand))
         return whole
@@ -66,8 +66,8 @@ class InsightReader:
         self, days: DayRange, account: Account, errand: Errand, **filters: str
     ) -> AdDays:
         params = _insights("ad", days, AdDayRow, time_increment="1", **filters)
-        found = AdDays(account.currency.code)
-        async for rows in self._pages(params, AdDayRow, errand, by_row=ad_day_row):
+        found = AdDays(account.currency.code, days)
+        async for rows in self._pages(params, AdDayRow, days, errand, by_row=ad_day_row):
             found.add(rows, days)
         return found
 
@@ -79,7 +79,9 @@ class InsightReader:
             return {}
         days = DayRange(first_day, today - timedelta(days=1))
         params = _insights("account", days, AccountDayRow, time_increment="1")
-        rows = [row async for page in self._pages(params, AccountDayRow, errand) for row in page]
+        rows = [
+            row async for page in self._pages(params, AccountDayRow, days, errand) for row in page
+        ]
         return account_spend(rows, days, account.currency.code)
 
     async def countries(self, days: DayRange, errand: Errand) -> Mapping[str, Mapping[str, int]]:
@@ -96,7 +98,7 @@ class InsightReader:
         )
         spends: dict[tuple[str, str], int] = {}
         try:
-            async for rows in self._pages(params, CountryRow, errand):
+            async for rows in self._pages(params, CountryRow, days, errand):
                 add_countries(rows, days, spends)
         except TooMuchData:
             if len(days) == 1:
@@ -112,6 +114,7 @@ class InsightReader:
         self,
         params: Mapping[str, str],
         row: type[T],
+        days: DayRange,
         errand: Errand,
         *,
         by_row: Callable[[bytes], T] | None = None,
@@ -122,6 +125,7 @@ class InsightReader:
             row,
             errand=errand,
             min_limit=_MIN_LIMIT,
+            days=len(days),
             by_row=by_row,
         )
 

@@ -7,7 +7,7 @@ purchases is worse than none.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -15,7 +15,8 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from meta_autonomous.adapters.meta_wire import Odd, Text, valid_id
+from meta_autonomous.adapters.meta_wire import Odd, Text, WholeRow, valid_id
+from meta_autonomous.domain.day_table import DayTable
 from meta_autonomous.domain.entities import Level, days_by_level
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, micros
@@ -26,10 +27,10 @@ PURCHASE_TYPES: Final = ("omni_purchase", "purchase", "offsite_conversion.fb_pix
 
 _IS_PURCHASE: Final = frozenset(PURCHASE_TYPES)
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
-_WHOLE_DIGITS: Final = 13
+_WHOLE_DIGITS: Final = 12
 _MICRO_DIGITS: Final = 6
 _HALF: Final = MICROS_PER_MAJOR // 2
-_MOST_MAJOR: Final = Decimal(10) ** 13
+_MOST_MAJOR: Final = 9 * Decimal(10) ** 12  # as micros it fits into 63 bits
 _TOLERANCE_PER_ROW: Final = MICROS_PER_MAJOR // 100
 _TOLERANCE_SHARE: Final = 1000  # one part of
 
@@ -39,12 +40,12 @@ _TOLERANCE_SHARE: Final = 1000  # one part of
 Sent = Any
 
 
-class ActionCount(Struct, gc=False):
+class ActionCount(WholeRow, gc=False):
     action_type: str
     value: Sent = None
 
 
-class AdDayRow(Struct, gc=False):
+class AdDayRow(WholeRow, gc=False):
     """level=ad, time_increment=1."""
 
     campaign_id: Text
@@ -95,7 +96,7 @@ def ad_day_row(row: bytes) -> AdDayRow:
         )
 
 
-class AccountDayRow(Struct):
+class AccountDayRow(WholeRow):
     """level=account, time_increment=1."""
 
     date_start: str
@@ -104,7 +105,7 @@ class AccountDayRow(Struct):
     account_currency: str | None = None
 
 
-class CountryRow(Struct):
+class CountryRow(WholeRow):
     """level=adset, breakdowns=country, one row for all days."""
 
     adset_id: Text
@@ -135,6 +136,9 @@ class DayRange:
             raise Odd(f"is of {start[:20]} to {stop[:20]}, asked for {self}")
         return day
 
+    def __iter__(self) -> Iterator[date]:
+        return iter(self._by_text.values())
+
     def covers(self, start: str, stop: str) -> bool:
         return start in self._by_text and stop in self._by_text
 
@@ -164,12 +168,17 @@ def shards(since: date, until: date, days: int) -> list[DayRange]:
 class AdDays:
     """What every ad delivered by day, with the ad set and campaign that each belongs to."""
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, days: DayRange) -> None:
+        """Room for these days."""
         self._currency = currency
-        self.days: dict[str, dict[date, DayFacts]] = {}
+        self.covered = days
+        self.days: dict[str, DayTable] = {}
         self.parents: dict[str, tuple[str, str]] = {}
         self.incomplete: dict[str, str] = {}  # ads whose purchases are not all known
-        self.empty: list[tuple[str, date]] = []  # rows of zeros
+        #: By ad, a bit for each day with a row (the first day's is the lowest): one of zeros is
+        #: one too.
+        self.told: dict[str, int] = {}
+        self._ids: dict[str, str] = {}
 
     def add(self, rows: Iterable[AdDayRow], asked: DayRange) -> None:
         """Raises BadAnswer, naming the ad, unless the id, day and spend of every row are clear."""
@@ -181,40 +190,60 @@ class AdDays:
 
     def _add(self, row: AdDayRow, asked: DayRange) -> None:
         day = asked.day(row.date_start, row.date_stop)
-        ad_id = str(row.ad_id)
-        parents = (str(row.adset_id), str(row.campaign_id))
+        ad_id, adset_id, campaign_id = str(row.ad_id), str(row.adset_id), str(row.campaign_id)
         known = self.parents.get(ad_id)
         if known is None:
-            for one, what in (
-                (ad_id, "ad_id"),
-                (parents[0], "adset_id"),
-                (parents[1], "campaign_id"),
-            ):
-                valid_id(one, what)
-            self.parents[ad_id] = parents
-        elif known != parents:
+            self._place(ad_id, adset_id, campaign_id)
+        elif known[0] != adset_id or known[1] != campaign_id:
             raise Odd("belongs to two ad sets")
-        _check_currency(row.account_currency, self._currency)
+        if row.account_currency is not None and row.account_currency != self._currency:
+            _check_currency(row.account_currency, self._currency)
         spend = _spend(row.spend)
         try:
             facts = _facts(row, spend)
         except Odd as odd:
             facts = DayFacts(spend, 0, 0, 0)
             self.incomplete.setdefault(ad_id, f"insights of ad {ad_id} on {day}: {odd}")
-        days = self.days.setdefault(ad_id, {})
-        if days.setdefault(day, facts) != facts:
+        bit = 1 << (day - self.covered.since).days
+        told = self.told[ad_id]
+        if not told & bit:
+            self.told[ad_id] = told | bit
+            self.days[ad_id].put(day, facts)
+        elif self.days[ad_id].get(day, NOTHING) != facts:
             raise Odd(f"came twice for {day}, with different numbers")
-        if facts == NOTHING:
-            self.empty.append((ad_id, day))
+
+    def _place(self, ad_id: str, adset_id: str, campaign_id: str) -> None:
+        for one, what in (
+            (ad_id, "ad_id"),
+            (adset_id, "adset_id"),
+            (campaign_id, "campaign_id"),
+        ):
+            valid_id(one, what)
+        # One text for each id, however many rows bring it.
+        above = (
+            self._ids.setdefault(adset_id, adset_id),
+            self._ids.setdefault(campaign_id, campaign_id),
+        )
+        self._make_room(ad_id, above)
+
+    def _make_room(self, ad_id: str, above: tuple[str, str]) -> None:
+        self.parents[ad_id] = above
+        self.days[ad_id] = DayTable(self.covered.since, len(self.covered))
+        self.told[ad_id] = 0
 
     def merge(self, other: "AdDays") -> None:
         """Take over another's days; the two cover different ones."""
+        later = (other.covered.since - self.covered.since).days
         for ad_id, days in other.days.items():
-            if self.parents.setdefault(ad_id, other.parents[ad_id]) != other.parents[ad_id]:
+            above = other.parents[ad_id]
+            known = self.parents.get(ad_id)
+            if known is None:
+                self._make_room(ad_id, above)
+            elif known != above:
                 raise BadAnswer(f"insights of ad {ad_id}: belongs to two ad sets")
-            self.days.setdefault(ad_id, {}).update(days)
+            self.days[ad_id].take(days)
+            self.told[ad_id] |= other.told[ad_id] << later
         self.incomplete = other.incomplete | self.incomplete
-        self.empty += other.empty
 
     def skipped(self) -> dict[str, str]:
         """Why no ROAS can be told of an ad, and of what it is in, by id."""
@@ -227,30 +256,28 @@ class AdDays:
     def by_level(self) -> Mapping[Level, Mapping[str, Days]]:
         """A row of nothing but zeros says what no row says, and is left out: so it is the same
         whether a day was read now or comes from the database."""
-        for ad_id, day in self.empty:
-            self.days[ad_id].pop(day, None)
         delivered = {ad_id: days for ad_id, days in self.days.items() if days}
         return days_by_level(delivered, self.parents)
 
     def missing_days(self, totals: Mapping[date, int]) -> frozenset[date]:
         """The complete days on which the account itself spent more than rounding, and of which no
         ad has a row. A read of which they are a larger part is refused (`check_against`)."""
-        silent = {day for day, spend in totals.items() if spend > _TOLERANCE_PER_ROW}
-        for days in self.days.values():
-            if not silent:
-                break
-            silent -= days.keys()
-        return frozenset(silent)
+        told = 0
+        for days in self.told.values():
+            told |= days
+        return frozenset(
+            day
+            for day, spend in totals.items()
+            if spend > _TOLERANCE_PER_ROW and not told >> (day - self.covered.since).days & 1
+        )
 
     def check_against(self, totals: Mapping[date, int], *, before: date) -> None:
         """Compare the complete days with the account's own totals. Raises BadAnswer."""
         total_micros = sum(totals.values())
-        rows = spend = 0
-        for days in self.days.values():
-            for day, facts in days.items():
-                if day < before:
-                    rows += 1
-                    spend += facts.spend_micros
+        complete = [day for day in self.covered if day < before]
+        which = (1 << len(complete)) - 1
+        rows = sum((told & which).bit_count() for told in self.told.values())
+        spend = sum(sum(days.columns(complete)[0]) for days in self.days.values())
         tolerance = max(_TOLERANCE_PER_ROW * rows, abs(total_micros) // _TOLERANCE_SHARE)
         if abs(spend - total_micros) > tolerance:
             raise BadAnswer(
@@ -301,11 +328,15 @@ def add_countries(
 def _facts(row: AdDayRow, spend: int) -> DayFacts:
     if isinstance(row, OddDayRow):
         raise Odd(row.oddity)
-    impressions = _micros(row.impressions, "impressions")
-    if impressions < 0 or impressions % MICROS_PER_MAJOR:
-        raise Odd(f"impressions {str(row.impressions)[:30]!r} is not a count")
+    sent = row.impressions
+    if type(sent) is str and len(sent) <= _WHOLE_DIGITS and sent.isascii() and sent.isdigit():
+        impressions = int(sent)  # what it nearly always is
+    else:
+        impressions, part = divmod(_micros(sent, "impressions"), MICROS_PER_MAJOR)
+        if impressions < 0 or part:
+            raise Odd(f"impressions {str(sent)[:30]!r} is not a count")
     purchases, value = _purchases(row)
-    return DayFacts(spend, value, purchases, impressions // MICROS_PER_MAJOR)
+    return DayFacts(spend, value, purchases, impressions)
 
 
 def _purchases(row: AdDayRow) -> tuple[int, int]:
@@ -315,16 +346,18 @@ def _purchases(row: AdDayRow) -> tuple[int, int]:
     """
     counts = _of_purchases(row.actions)
     values = _of_purchases(row.action_values)
-    for kind in PURCHASE_TYPES:
-        if kind in counts or kind in values:
-            count = _micros(counts.get(kind, "0"), f"actions of {kind}")
-            if count < 0:
-                raise Odd(f"{str(counts.get(kind))[:30]!r} purchases is not a count")
-            return (
-                (count + _HALF) // MICROS_PER_MAJOR,
-                _micros(values.get(kind, "0"), f"action_values of {kind}"),
-            )
-    return 0, 0
+    if not (counts or values):
+        return 0, 0
+    kind = next(kind for kind in PURCHASE_TYPES if kind in counts or kind in values)
+    sent = counts.get(kind, "0")
+    if type(sent) is str and len(sent) <= _WHOLE_DIGITS and sent.isascii() and sent.isdigit():
+        count = int(sent)
+    else:
+        parts = _micros(sent, "actions of ", kind)
+        if parts < 0:
+            raise Odd(f"{str(sent)[:30]!r} purchases is not a count")
+        count = (parts + _HALF) // MICROS_PER_MAJOR
+    return count, _micros(values.get(kind, "0"), "action_values of ", kind)
 
 
 def _of_purchases(counts: list[ActionCount] | None) -> dict[str, Sent]:
@@ -344,7 +377,8 @@ def _spend(value: Sent) -> int:
     return spend
 
 
-def _micros(value: Sent, what: str) -> int:
+def _micros(value: Sent, what: str, kind: str = "") -> int:
+    """`what` and `kind` name the value in a complaint."""
     text = str(value)
     whole, _, fraction = text.partition(".")
     if (
@@ -354,12 +388,12 @@ def _micros(value: Sent, what: str) -> int:
         and (fraction.isdigit() or text == whole)
         and len(fraction) <= _MICRO_DIGITS
     ):
-        return int(whole) * MICROS_PER_MAJOR + int(fraction.ljust(_MICRO_DIGITS, "0"))
+        return int(whole + fraction.ljust(_MICRO_DIGITS, "0"))
     if not _DECIMAL.fullmatch(text):
-        raise Odd(f"{what} {text[:30]!r} is not a number")
+        raise Odd(f"{what}{kind} {text[:30]!r} is not a number")
     amount = Decimal(text)
     if abs(amount) >= _MOST_MAJOR:
-        raise Odd(f"{what} {text[:30]!r} is beyond all bounds")
+        raise Odd(f"{what}{kind} {text[:30]!r} is beyond all bounds")
     return micros(amount)
 
 

@@ -40,10 +40,13 @@ from meta_autonomous.adapters.meta_http import GraphHttp, HttpAnswer, Loss, NoAn
 from meta_autonomous.adapters.meta_json import NotJson, mend, refuse_repeated_keys
 from meta_autonomous.adapters.meta_pace import Pace
 from meta_autonomous.adapters.meta_time import TrustedTime
+from meta_autonomous.adapters.meta_wire import WholeRow
 from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Penalised, Throttled, Unreachable
 
 LOG: Final = logging.getLogger("meta_auto.meta")
 
+#: Reads under way, of all accounts together.
+MOST_AT_ONCE: Final = 32
 _MAX_ATTEMPTS: Final = 4
 _MAX_RETRY_WAIT: Final = 20.0
 _MAX_STALLS: Final = 3
@@ -67,16 +70,18 @@ class Errand:
 _NULL: Final = msgspec.Raw(b"null")
 
 
-class _Cursors(msgspec.Struct):
+class _Cursors(msgspec.Struct, omit_defaults=True):
     after: str | None = None
+    before: str | None = None
 
 
-class _Paging(msgspec.Struct):
+class _Paging(msgspec.Struct, omit_defaults=True):
     cursors: _Cursors | None = None
     next: str | None = None  # only whether it is there counts: the URL may hold the token
+    previous: str | None = None
 
 
-class Page(msgspec.Struct, Generic[T]):
+class Page(msgspec.Struct, Generic[T], omit_defaults=True):
     """One page of a list. `error` is here because Meta also sends errors with HTTP 200."""
 
     data: list[T]
@@ -108,7 +113,9 @@ class GraphReader:
         self._time = time
         self._monotonic = monotonic
         self._request_timeout = request_timeout
-        self._slots = asyncio.Semaphore(concurrency)
+        self._concurrency = concurrency
+        self._all_slots = asyncio.Semaphore(MOST_AT_ONCE)
+        self._slots: dict[str | None, asyncio.Semaphore] = {}
         self._page_limit = page_limit
         self._max_pages = max_pages
         self._retry_wait = retry_wait
@@ -149,20 +156,21 @@ class GraphReader:
         *,
         errand: Errand,
         min_limit: int = 1,
+        days: int = 1,
         by_row: Decode[T] | None = None,
     ) -> AsyncIterator[list[T]]:
         """Every page of a list, to the last. A walk that can't be finished raises; so rows seen
         so far mean nothing until the iteration has ended by itself. Raises TooMuchData when Meta
-        wants less than `min_limit` rows a page. `by_row` reads the rows of a page one by one
-        when they are not all of type `row`."""
-        decode: Decode[Page[T]] = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
-        if by_row is not None:
-            decode = _or_by_row(decode, by_row)
+        wants less than `min_limit` rows a page. A list of so many `days` may have so many times
+        the pages of one. `by_row` reads the rows of a page one by one when they are not all of
+        type `row`."""
+        decode = _page_decoder(row, by_row)
         limit = self._page_limit
         cursor: str | None = None
         seen: set[str | None] = {None}
         stalls = 0
-        for _ in range(self._max_pages):
+        most = self._max_pages * days
+        for _ in range(most):
             page, limit = await self._page(
                 path, dict(params), decode, cursor, limit, min_limit=min_limit, errand=errand
             )
@@ -179,7 +187,7 @@ class GraphReader:
                 raise BadAnswer(f"the pages of {path} run in a circle")
             seen.add(onward)
             cursor = onward
-        raise BadAnswer(f"{path} did not end within {self._max_pages} pages")
+        raise BadAnswer(f"{path} did not end within {most} pages")
 
     async def _page(
         self,
@@ -230,7 +238,7 @@ class GraphReader:
     async def _attempt(
         self, path: str, params: Mapping[str, str], decode: Decode[T], errand: Errand
     ) -> T:
-        async with self._slots:
+        async with self._slots_of(errand.account_id), self._all_slots:
             if self._pace.wait_seconds(errand.account_id, settles=errand.settles) > 0:
                 raise self.throttled(
                     errand.account_id, "Meta's quota for this account is used up for now"
@@ -260,6 +268,10 @@ class GraphReader:
         )
         self.took(errand.account_id, answer)
         return self._understand(answer, path, decode, errand)
+
+    def _slots_of(self, account_id: str | None) -> asyncio.Semaphore:
+        """An account's own, so that one that dawdles holds up no other."""
+        return self._slots.setdefault(account_id, asyncio.Semaphore(self._concurrency))
 
     def _understand(self, answer: HttpAnswer, path: str, decode: Decode[T], errand: Errand) -> T:
         if answer.is_ok:
@@ -344,16 +356,26 @@ class GraphReader:
         LOG.debug("retry attempt=%d wait=%.1f", state.attempt_number, state.upcoming_sleep or 0.0)
 
 
-def _or_by_row(decode: Decode[Page[T]], by_row: Decode[T]) -> Decode[Page[T]]:
-    def either(body: bytes) -> Page[T]:
-        try:
-            return decode(body)
-        except msgspec.ValidationError:
-            page = _decode_rows(body)
-            rows = [by_row(bytes(row)) for row in page.data]
-            return Page(data=rows, paging=page.paging, error=page.error)
+def _page_decoder(row: type[T], by_row: Decode[T] | None) -> Decode[Page[T]]:
+    """Reads a whole page, or refuses it; raises NotJson when an object in it has a key twice."""
+    read: Decode[Page[T]] = msgspec.json.Decoder(Page[row]).decode  # type: ignore[valid-type]
+    keeps_all = issubclass(row, WholeRow)
 
-    return either
+    def decode(body: bytes) -> Page[T]:
+        try:
+            page = read(body)
+        except msgspec.ValidationError:
+            if by_row is None:
+                raise
+            refuse_repeated_keys(body)
+            raw = _decode_rows(body)
+            rows = [by_row(bytes(one)) for one in raw.data]
+            return Page(data=rows, paging=raw.paging, error=raw.error)
+        is_plain = keeps_all and page.error is _NULL
+        refuse_repeated_keys(body, page if is_plain else None)
+        return page
+
+    return decode
 
 
 _decode_rows: Final = msgspec.json.Decoder(Page[msgspec.Raw]).decode
@@ -361,13 +383,11 @@ _decode_rows: Final = msgspec.json.Decoder(Page[msgspec.Raw]).decode
 
 def _decoded(body: bytes, decode: Decode[T]) -> T:
     try:
-        value = decode(body)
+        return decode(body)
     except msgspec.ValidationError:
         raise
     except msgspec.DecodeError:
         mended = mend(body)
         if mended == body:
             raise
-        value, body = decode(mended), mended
-    refuse_repeated_keys(body)
-    return value
+        return decode(mended)

@@ -75,10 +75,9 @@ class AccountReader:
             lists = {
                 level: group.create_task(self._list(level, account, errand)) for level in Level
             }
-            weeks = [
-                group.create_task(self.insights.ad_days(days, account, errand))
-                for days in (*past, DayRange(today, today))
-            ]
+            ad_days = AdDays(account.currency.code, DayRange(first_day, today))
+            for days in (*past, DayRange(today, today)):
+                group.create_task(self._add_days(ad_days, days, account, errand))
             totals = group.create_task(self.insights.totals(first_day, today, account, errand))
             countries = group.create_task(self._countries(window, errand))
             rules = group.create_task(
@@ -86,9 +85,6 @@ class AccountReader:
             )
             log = group.create_task(self._optional_log(plan.with_activities_since, errand))
 
-        ad_days = AdDays(account.currency.code)
-        for task in weeks:
-            ad_days.merge(task.result())
         ad_days.check_against(totals.result(), before=today)
         found = Found.of({level: task.result() for level, task in lists.items()})
         governing = rules.result() or []
@@ -131,6 +127,12 @@ class AccountReader:
             for one in dict.fromkeys(found)
             if one.at >= since and entity_id in (None, one.object_id)
         )
+
+    async def _add_days(
+        self, whole: AdDays, days: DayRange, account: Account, errand: Errand
+    ) -> None:
+        """Only what was read to its end is added, and then kept nowhere else."""
+        whole.merge(await self.insights.ad_days(days, account, errand))
 
     async def _list(self, level: Level, account: Account, errand: Errand) -> Listed:
         path = f"act_{account.id}/{_EDGES[level]}"

@@ -40,6 +40,11 @@ class Odd(ValueError):
     """A row that can't be understood without guessing."""
 
 
+class WholeRow(Struct, omit_defaults=True):
+    """A row that keeps whatever came for its fields (none is Raw), and so written again has every
+    key that it was read from."""
+
+
 class AccountRow(Struct):
     name: str
     currency: str

@@ -8,11 +8,12 @@ its arithmetic. Money is in micros.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import compress, repeat
+from itertools import compress
 from typing import Final
 
 from meta_autonomous.decision.booking import LONGEST_DELAY_DAYS
-from meta_autonomous.domain.performance import NOTHING, Days
+from meta_autonomous.domain.day_table import columns_of
+from meta_autonomous.domain.performance import Days
 
 #: Days with spend that stand for those before the read.
 LEVEL_BEFORE_DAYS: Final = 3
@@ -93,10 +94,13 @@ class Histories:
                 worths.append(())
                 sums.append(_NO_SUMS)
                 continue
-            spend, values, orders, impressions = zip(
-                *map(days.get, covered, repeat(NOTHING)), strict=True
-            )
-            window = [spend[first:], values[first:], orders[first:], impressions[first:]]
+            spend, values, orders, impressions = columns_of(days, covered)
+            window: list[Sequence[int]] = [
+                spend[first:],
+                values[first:],
+                orders[first:],
+                impressions[first:],
+            ]
             if has_gaps:
                 window = [tuple(compress(column, counted)) for column in window]
             sums.append((sum(window[0]), sum(window[1]), sum(window[2]), sum(window[3])))

@@ -49,7 +49,7 @@ from meta_autonomous.decision.rules import (
     window_of,
 )
 from meta_autonomous.domain.action import Action, ActionType
-from meta_autonomous.domain.entities import Ad, Level
+from meta_autonomous.domain.entities import Ad
 from meta_autonomous.domain.performance import total
 from meta_autonomous.domain.verdict import Flip, Verdict
 
@@ -87,7 +87,7 @@ def blast_radius(action: Action, case: Case) -> Verdict:
     pauses.append(_pause_of(action, case))
     touched_ids = {pause.entity_id for pause in pauses}
     covered = _covered_micros(pauses, case)
-    whole = _account_micros(case)
+    whole = case.snapshot.spend_on(window_of(case))
     share = Decimal(covered) / whole if whole > 0 else Decimal(0)
     told = f"It is one of {len(touched_ids)} automatic pauses within 24 h, which carried "
     told += f"{percent(share)} of the account's spend"
@@ -131,12 +131,6 @@ def _covered_micros(pauses: Iterable[AutomaticPause], case: Case) -> int:
             if pause.entity_id in days
         )
     return covered
-
-
-def _account_micros(case: Case) -> int:
-    window = window_of(case)
-    campaigns = case.snapshot.days.get(Level.CAMPAIGN, {})
-    return sum(total(days, window).spend_micros for days in campaigns.values())
 
 
 def scope(action: Action, case: Case) -> Verdict:

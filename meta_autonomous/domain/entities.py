@@ -12,7 +12,8 @@ from enum import StrEnum
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
+from meta_autonomous.domain.day_table import added_up, joined
+from meta_autonomous.domain.performance import NOTHING, DayFacts, Days, total
 from meta_autonomous.domain.quantities import Currency, Money
 
 #: Account states in which ads can run: ACTIVE, PENDING_SETTLEMENT, IN_GRACE_PERIOD.
@@ -260,6 +261,9 @@ class AccountSnapshot:
     unlisted: frozenset[str] = frozenset()  # parents of what delivers that no list has: not whole
     skipped: Mapping[str, str] = field(default_factory=dict)  # entity id -> what was odd about it
     _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    _spends: dict[tuple[date, ...], int] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         children: dict[str, list[str]] = {}
@@ -279,9 +283,11 @@ class AccountSnapshot:
     ) -> Self:
         """This read, reaching back to `first_day` by the rows of an earlier one: `ad_days` by ad,
         none of them of a day that this read covers itself."""
-        all_days: dict[str, Days] = {ad_id: dict(days) for ad_id, days in ad_days.items()}
-        for ad_id, days in self.days.get(Level.AD, {}).items():
-            all_days[ad_id] = {**all_days.get(ad_id, {}), **days}
+        read = self.days.get(Level.AD, {})
+        all_days = {
+            ad_id: joined((ad_days.get(ad_id, {}), read.get(ad_id, {})), first_day, self.today)
+            for ad_id in (*ad_days, *(ad_id for ad_id in read if ad_id not in ad_days))
+        }
         all_parents = {**parents, **self.ad_parents}
         return replace(
             self,
@@ -342,6 +348,15 @@ class AccountSnapshot:
     def days_of(self, entity: Entity) -> Days:
         return self.days.get(entity.level, {}).get(entity.id, {})
 
+    def spend_on(self, days: tuple[date, ...]) -> int:
+        """The whole account's spend in micros; added up once for each window."""
+        if days not in self._spends:
+            self._spends[days] = sum(
+                total(of_campaign, days).spend_micros
+                for of_campaign in self.days.get(Level.CAMPAIGN, {}).values()
+            )
+        return self._spends[days]
+
     def spent_today(self, entity: Entity) -> DayFacts:
         return self.days_of(entity).get(self.today, NOTHING)
 
@@ -350,18 +365,17 @@ def days_by_level(
     ad_days: Mapping[str, Days], parents: Mapping[str, tuple[str, str]]
 ) -> Mapping[Level, Mapping[str, Days]]:
     """Rows of ads, added up for the ad set and the campaign that each belongs to."""
-    adsets: dict[str, dict[date, DayFacts]] = {}
-    campaigns: dict[str, dict[date, DayFacts]] = {}
+    of_pair: dict[tuple[str, str], list[Days]] = {}
     for ad_id, days in ad_days.items():
-        adset_id, campaign_id = parents[ad_id]
-        for level, above in ((adsets, adset_id), (campaigns, campaign_id)):
-            sums = level.setdefault(above, {})
-            for day, facts in days.items():
-                there = sums.get(day)
-                sums[day] = facts if there is None else _sum(there, facts)
-    return {Level.CAMPAIGN: campaigns, Level.ADSET: adsets, Level.AD: ad_days}
-
-
-def _sum(one: DayFacts, other: DayFacts) -> DayFacts:
-    # DayFacts.plus, spelt out: this runs twice for every ad and day of an account.
-    return DayFacts(one[0] + other[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
+        of_pair.setdefault(parents[ad_id], []).append(days)
+    adsets: dict[str, list[Days]] = {}
+    campaigns: dict[str, list[Days]] = {}
+    for (adset_id, campaign_id), parts in of_pair.items():
+        days = added_up(parts)
+        adsets.setdefault(adset_id, []).append(days)
+        campaigns.setdefault(campaign_id, []).append(days)
+    return {
+        Level.CAMPAIGN: {above: added_up(parts) for above, parts in campaigns.items()},
+        Level.ADSET: {above: added_up(parts) for above, parts in adsets.items()},
+        Level.AD: ad_days,
+    }

@@ -59,16 +59,30 @@ def record_plan(
         mine = [
             n for n, decision in enumerate(plan.decisions) if decision.account_id == account_id
         ]
+        intervals = _intervals(seen.situation)
         stored = world.store.record_decisions(
             account_id,
             [_new_action(plan.decisions[n], seen.situation, world.book) for n in mine],
-            _traces(plan, seen.situation, world.book),
-            _metrics(seen.situation, world.book),
+            _traces(plan, seen.situation, world.book, intervals),
+            _metrics(seen.situation, world.book, intervals),
             tick_id=tick_id,
             at=at,
         )
         ids.update(zip(mine, stored, strict=True))
     return tuple(ids[n] for n in range(len(plan.decisions)))
+
+
+#: The 90 % interval of each entity that has an estimate: the dearest number to work out, and told
+#: in its trace as well as in its metrics.
+Intervals = Mapping[str, tuple[float, float]]
+
+
+def _intervals(situation: Situation) -> Intervals:
+    return {
+        entity_id: evaluation.estimate.posterior.interval()
+        for entity_id, evaluation in situation.evaluations.items()
+        if evaluation.estimate is not None
+    }
 
 
 def record_case(
@@ -121,7 +135,9 @@ def _break_even(limits: Limits) -> dict[str, Any]:
     return {} if even is None else {"break_even_roas": f"{even:.2f}"}
 
 
-def _traces(plan: Plan, situation: Situation, book: PolicyBook) -> Iterator[Trace]:
+def _traces(
+    plan: Plan, situation: Situation, book: PolicyBook, intervals: Intervals
+) -> Iterator[Trace]:
     decided = {
         entity_id: decision
         for decision in plan.decisions
@@ -135,7 +151,9 @@ def _traces(plan: Plan, situation: Situation, book: PolicyBook) -> Iterator[Trac
             level=entity.level,
             name=entity.name,
             campaign_id=entity.campaign_id,
-            evidence=_summary(entity, situation, book.limits_of(entity, situation.snapshot)),
+            evidence=_summary(
+                entity, situation, book.limits_of(entity, situation.snapshot), intervals
+            ),
             was_evaluated=entity.id in plan.evaluated,
             **(_of_nothing(gates) if decision is None else _of_decision(gates, decision)),
         )
@@ -163,12 +181,14 @@ def _binding(verdicts: Verdicts) -> dict[str, Any]:
     }
 
 
-def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, Any]:
+def _summary(
+    entity: Entity, situation: Situation, limits: Limits, intervals: Intervals
+) -> dict[str, Any]:
     """The few numbers that say how the entity stands, for lists."""
     evaluation = situation.evaluation(entity)
     daily = entity.budget.daily(situation.snapshot.observed_at) if entity.budget else None
-    estimate = None if evaluation is None else evaluation.estimate
-    low, high = (None, None) if estimate is None else estimate.posterior.interval()
+    interval = intervals.get(entity.id)
+    low, high = (None, None) if interval is None else interval
     return {
         "account_id": situation.snapshot.account.id,
         "status": entity.effective_status,
@@ -184,20 +204,21 @@ def _summary(entity: Entity, situation: Situation, limits: Limits) -> dict[str, 
         "roas_low": None if low is None else round(low, 6),
         "roas_high": None if high is None else round(high, 6),
         "confidence": None if evaluation is None else number(_confidence(evaluation, limits)),
-        **({} if evaluation is None else _belief(evaluation, limits)),
+        **({} if evaluation is None else _belief(evaluation, limits, interval)),
     }
 
 
-def _belief(evaluation: Evaluation, limits: Limits) -> dict[str, Any]:
+def _belief(
+    evaluation: Evaluation, limits: Limits, interval: tuple[float, float] | None
+) -> dict[str, Any]:
     """What the estimator believes, in the few values that `explain` says in words."""
     belief: dict[str, Any] = {
         "window_days": len(evaluation.window),
         "impressions": evaluation.facts.impressions,
     }
-    if evaluation.roas is not None and evaluation.estimate is not None:
-        low, high = evaluation.estimate.posterior.interval()
+    if evaluation.roas is not None and interval is not None:
         belief["claim"] = _claim(evaluation.roas, limits)
-        belief["interval"] = [round(low, 2), round(high, 2)]
+        belief["interval"] = [round(end, 2) for end in interval]
         belief["average_purchases"] = number(evaluation.average_orders)
     return belief
 
@@ -213,15 +234,17 @@ def _claim(roas: Decimal, limits: Limits) -> str:
     return f"between {limits.scale_down_roas} and {limits.scale_up_roas}"
 
 
-def _metrics(situation: Situation, book: PolicyBook) -> Iterator[dict[str, Any]]:
+def _metrics(
+    situation: Situation, book: PolicyBook, intervals: Intervals
+) -> Iterator[dict[str, Any]]:
     """One row per entity with spend in the window, for ``meta_roas_metrics``."""
     snapshot = situation.snapshot
     for entity in snapshot.entities():
         evaluation = situation.evaluation(entity)
         if evaluation is None or evaluation.estimate is None or not evaluation.facts.spend_micros:
             continue
-        low, high = evaluation.estimate.posterior.interval()
-        limits = book.limits_of(entity, situation.snapshot)
+        low, high = intervals[entity.id]
+        limits = book.limits_of(entity, snapshot)
         yield {
             "account_id": snapshot.account.id,
             "entity_id": entity.id,

@@ -77,7 +77,9 @@ class AccountState:
         }
 
 
-@dataclass(slots=True)
+# Without a repr of its fields: asyncio.run makes one of its task's result when it gives SIGINT's
+# handler back (signal.signal does, for a handler that is no number), and this holds an account.
+@dataclass(slots=True, repr=False)
 class TickReport:
     """Mutable while the tick runs, read by everyone after it."""
 

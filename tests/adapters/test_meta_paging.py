@@ -1,10 +1,14 @@
 """Walking pages: to the last one, or not at all."""
 
+import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from meta_autonomous.adapters.meta_api import MetaApi
+from meta_autonomous.adapters.meta_errors import PassingTrouble
+from meta_autonomous.domain.entities import Level
 from meta_autonomous.ports import BadAnswer, ReadPlan, Unreachable
 from tests.adapters.fault_server import (
     ACCOUNT,
@@ -17,12 +21,14 @@ from tests.adapters.fault_server import (
     Json,
     Part,
     account,
+    account_row,
     ad_row,
     ask,
     campaign_row,
     day_row,
     days_asked,
     graph_error,
+    hang,
     page,
     reset,
     say,
@@ -270,3 +276,62 @@ def test_ads_are_paged_beside_each_other() -> None:
     snapshot, server = read({"concurrency": 2}, ads=ads)
     assert len(snapshot.ads) == 100
     assert server.connections <= 2
+
+
+def test_an_account_that_dawdles_holds_up_no_other() -> None:
+    honest = account()
+    all_it_may_have = asyncio.Event()
+    waiting: list[Asked] = []
+
+    def script(asked: Asked) -> Deed:
+        if "/act_2/" in asked.path:
+            waiting.append(asked)
+            if len(waiting) == 8:
+                all_it_may_have.set()
+            return hang()
+        if asked.path.endswith("/act_2"):
+            return say(account_row(id="act_2", account_id="2"))
+        return honest(asked)
+
+    async def question(api: MetaApi, _server: FaultServer) -> Any:
+        slow = asyncio.create_task(api.read_account("2", WEEK))
+        await all_it_may_have.wait()
+        snapshot = await asyncio.wait_for(api.read_account(ACCOUNT, WEEK), 5)
+        assert not slow.done()
+        slow.cancel()
+        await asyncio.wait([slow])
+        return snapshot
+
+    assert set(ask(script, question).campaigns) == {CAMPAIGN}
+
+
+def test_a_week_may_have_seven_times_the_pages_of_a_day() -> None:
+    def one_row_a_page(asked: Asked) -> Deed:
+        days = days_asked(asked)
+        place = int(asked.params.get("after", "0"))
+        onward = str(place + 1) if place + 1 < len(days) else None
+        return page([day_row(days[place])], after=onward)
+
+    snapshot, _ = read({"max_pages": 2}, ad_days=one_row_a_page)
+    assert len(snapshot.days[Level.AD][AD]) == 8
+
+
+@pytest.mark.parametrize("place", ["the row", "a purchase", "the paging"])
+@pytest.mark.parametrize("spelling", ['"%s":"9"', '"%s"\t:"9"', '"%s"  : "9"'])
+def test_a_key_that_comes_twice_refuses_the_page(place: str, spelling: str) -> None:
+    """Of two parsers one takes the first and one the other: neither is believed."""
+    before, key = {
+        "the row": ('"account_currency"', "spend"),
+        "a purchase": ('"action_type": "omni_purchase"', "value"),
+        "the paging": ('"cursors"', "next"),
+    }[place]
+
+    def twice(asked: Asked) -> Deed:
+        rows = [day_row(day) for day in days_asked(asked)]
+        document = {"data": rows, "paging": {"next": "more", "cursors": {"after": "c"}}}
+        whole = json.dumps(document)
+        assert before in whole
+        return say(whole.replace(before, f"{spelling % key}, {before}", 1).encode())
+
+    with pytest.raises(PassingTrouble, match="not whole JSON"):
+        read(ad_days=twice)

@@ -34,6 +34,7 @@ from meta_autonomous.adapters.database.case_parts import (
     file_of,
     merged,
     packed,
+    packed_file,
     unpacked,
 )
 from meta_autonomous.adapters.database.tables import case_files
@@ -114,13 +115,12 @@ def _account_file(
     base = _base_of(unit, account, tick_id, at)
     if base is not None:
         try:
-            held = unpacked(base.body, File)
+            changed = packed_file(changes(unpacked(base.body, File), file))
         except UNREADABLE:  # of the version before an update
-            return packed(file), None
-        changed = packed(changes(held, file))
+            return packed_file(file), None
         if len(changed) <= _LARGEST_SHARE * len(base.body):
             return changed, base.tick_id
-    return packed(file), None
+    return packed_file(file), None
 
 
 def _base_of(unit: Unit, account: AccountCase, tick_id: str, at: datetime) -> Any:

@@ -5,7 +5,7 @@ a part under a name that stays the same from tick to tick, and is there whole wh
 """
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ import msgspec
 from meta_autonomous.decision.booking import Restatements
 from meta_autonomous.decision.context import AutomaticPause, EntityMemory, Memory
 from meta_autonomous.decision.tick_case import AccountCase
+from meta_autonomous.domain.day_table import joined
 from meta_autonomous.domain.entities import (
     Account,
     AccountSnapshot,
@@ -32,18 +33,42 @@ T = TypeVar("T")
 
 class File(msgspec.Struct):
     """An account's case in parts; of one that has a base, the parts and rows that differ. A row
-    that is None, or an ad without any, is one that the base has and this has not."""
+    that is None, or an ad without any, is one that the base has and this has not.
+
+    The rows of each ad stay in JSON until they are looked at: all of them together are most of
+    what an account is, and most of them are the base's.
+    """
 
     parts: dict[str, msgspec.Raw]
-    rows: dict[str, dict[date, DayFacts | None] | None]
+    rows: Mapping[str, msgspec.Raw]
     gone: list[str] = []  # parts of the base that this has not
     order: list[str] | None = None  # of the parts, where it is not the base's
 
 
+Rows = dict[date, DayFacts | None]  # of one ad
+
+_NO_ROWS: Final = msgspec.Raw(b"null")
+
+
+class _RowsOf(Mapping[str, msgspec.Raw]):
+    """The rows of a case's ads, written when they are asked for."""
+
+    def __init__(self, days: Mapping[str, Days]) -> None:
+        self._days = days
+
+    def __getitem__(self, ad_id: str) -> msgspec.Raw:
+        return msgspec.Raw(_encoder.encode(dict(self._days[ad_id])))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._days)
+
+    def __len__(self) -> int:
+        return len(self._days)
+
+
 def file_of(case: AccountCase) -> File:
     """A case that stands alone."""
-    rows = case.snapshot.days.get(Level.AD, {})
-    return File(_parts(case), {ad_id: dict(days) for ad_id, days in rows.items()})
+    return File(_parts(case), _RowsOf(case.snapshot.days.get(Level.AD, {})))
 
 
 def _parts(case: AccountCase) -> dict[str, msgspec.Raw]:
@@ -94,9 +119,10 @@ def case_of(file: File) -> AccountCase:
     observed_at, first_day = _value(parts["read"], tuple[datetime, date])
     approved, rejected = _value(parts["creatives"], tuple[frozenset[str], frozenset[str]])
     ads = _of_kind(parts, Level.AD, Ad)
-    rows: dict[str, Days] = {
-        ad_id: {day: facts for day, facts in (days or {}).items() if facts is not None}
-        for ad_id, days in file.rows.items()
+    first, last = first_day, _value(parts["account"], Account).day_of(observed_at)
+    rows = {
+        ad_id: joined((_without_gaps(_rows(raw)),), first, last)
+        for ad_id, raw in file.rows.items()
     }
     parents = {ad_id: (ad.of_adset, ad.of_campaign) for ad_id, ad in ads.items() if ad_id in rows}
     parents |= _value(parts["parents"], dict[str, tuple[str, str]])
@@ -156,17 +182,18 @@ def changes(base: File, file: File) -> File:
     return found
 
 
-def _changed_rows(base: File, file: File) -> dict[str, dict[date, DayFacts | None] | None]:
-    changed: dict[str, dict[date, DayFacts | None] | None] = {}
-    for ad_id, rows in file.rows.items():
-        days, before = rows or {}, base.rows.get(ad_id) or {}
-        of_ad: dict[date, DayFacts | None] = {
-            day: facts for day, facts in days.items() if before.get(day) != facts
-        }
+def _changed_rows(base: File, file: File) -> dict[str, msgspec.Raw]:
+    changed: dict[str, msgspec.Raw] = {}
+    for ad_id, raw in file.rows.items():
+        held = base.rows.get(ad_id, _NO_ROWS)
+        if bytes(held) == bytes(raw):
+            continue
+        days, before = _rows(raw), _rows(held)
+        of_ad: Rows = {day: facts for day, facts in days.items() if before.get(day) != facts}
         of_ad |= dict.fromkeys(before.keys() - days.keys())
         if of_ad:
-            changed[ad_id] = of_ad
-    return changed | dict.fromkeys(base.rows.keys() - file.rows.keys())
+            changed[ad_id] = msgspec.Raw(_encoder.encode(of_ad))
+    return changed | dict.fromkeys(base.rows.keys() - file.rows.keys(), _NO_ROWS)
 
 
 def _merged_parts(base: File, file: File) -> dict[str, msgspec.Raw]:
@@ -181,13 +208,21 @@ def merged(base: File, file: File) -> File:
     if file.order is not None:
         parts = {name: parts[name] for name in file.order}
     rows = dict(base.rows)
-    for ad_id, days in file.rows.items():
-        if days is None:
+    for ad_id, raw in file.rows.items():
+        if bytes(raw) == bytes(_NO_ROWS):
             rows.pop(ad_id, None)
         else:
-            both = {**(rows.get(ad_id) or {}), **days}
-            rows[ad_id] = {day: facts for day, facts in both.items() if facts is not None}
+            both = {**_rows(rows.get(ad_id, _NO_ROWS)), **_rows(raw)}
+            rows[ad_id] = msgspec.Raw(_encoder.encode(_without_gaps(both)))
     return File(parts, rows)
+
+
+def _without_gaps(rows: Rows) -> dict[date, DayFacts]:
+    return {day: facts for day, facts in rows.items() if facts is not None}
+
+
+def _rows(raw: msgspec.Raw) -> Rows:
+    return _decode_rows(raw) or {}
 
 
 # --- bytes --------------------------------------------------------------------------------------
@@ -218,8 +253,29 @@ def _value(raw: msgspec.Raw, type_: Any) -> Any:
     return msgspec.json.decode(raw, type=type_, dec_hook=_decode_hook)
 
 
+_decode_rows: Final = msgspec.json.Decoder(Rows | None).decode
+
+
 def packed(value: msgspec.Struct) -> bytes:
     return zlib.compress(_encoder.encode(value))
+
+
+def packed_file(file: File) -> bytes:
+    """The same as `packed`, with no more than one part written out at a time."""
+    press = zlib.compressobj()
+    pieces = [press.compress(piece) for piece in _pieces(file)]
+    return b"".join((*pieces, press.flush()))
+
+
+def _pieces(file: File) -> Iterator[bytes]:
+    opening = b'{"parts":{'
+    for named in (file.parts, file.rows):
+        yield opening
+        for place, (name, raw) in enumerate(named.items()):
+            yield (b"," if place else b"") + _encoder.encode(name) + b":" + bytes(raw)
+        opening = b'},"rows":{'
+    rest = _encoder.encode({"gone": file.gone, "order": file.order})
+    yield b"}," + rest.removeprefix(b"{")
 
 
 def unpacked(body: bytes, type_: type[T]) -> T:

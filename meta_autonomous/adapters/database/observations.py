@@ -1,7 +1,6 @@
 """What was read of an account, and when: entities as they changed, insights as they were seen."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby, zip_longest
 from operator import attrgetter, itemgetter
@@ -20,6 +19,7 @@ from meta_autonomous.adapters.database.tables import (
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.booking import Reading, Restatements, restatements_from
 from meta_autonomous.decision.later import SeenDays
+from meta_autonomous.domain.day_table import DayTable
 from meta_autonomous.domain.entities import AccountSnapshot, Ad, AdSet, Entity, Level
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 
@@ -239,35 +239,39 @@ def stored_days(
     unit: Unit, account_id: str, *, since: date, until: date, as_of: datetime | None = None
 ) -> Mapping[str, Days]:
     """Rows by ad, both days included: the latest readings, or those that were at a moment."""
-    found: dict[str, dict[date, DayFacts]] = defaultdict(dict)
+    found: dict[str, DayTable] = {}
+    length = (until - since).days + 1
     days = _Days()
     for ad_id, stored, _, *facts in _readings(unit, account_id, since, until, as_of=as_of):
         if any(facts):
-            found[ad_id][days[stored]] = DayFacts._make(facts)
+            table = found.get(ad_id)
+            if table is None:
+                table = found[ad_id] = DayTable(since, length)
+            table.put(days[stored], DayFacts._make(facts))
     return found
 
 
 def _readings(
     unit: Unit, account_id: str, since: date, until: date, *, as_of: datetime | None = None
-) -> list[tuple[Any, ...]]:
+) -> Iterator[tuple[Any, ...]]:
     """Readings in force: (ad, day, seen at, the four facts), as the driver has them, for there
-    are very many."""
+    are very many: one day's at a time."""
     mark = "?" if unit.is_sqlite else "%s"
-    parameters = [unit.platform, account_id, unit.on(since), unit.on(until)]
-    in_force = "replaced_at IS NULL"
+    in_force, moments = "replaced_at IS NULL", []
     if as_of is not None:
         in_force = f"seen_at <= {mark} AND (replaced_at IS NULL OR replaced_at > {mark})"
-        parameters += [unit.at(as_of)] * 2
-    rows = unit.connection.exec_driver_sql(
-        "SELECT ad_id, day, seen_at, spend_micros, value_micros, purchases, impressions "  # noqa: S608
-        f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} "
-        f"AND day BETWEEN {mark} AND {mark} AND {in_force}",
-        tuple(parameters),
-    )
-    cursor: Any = rows.cursor
-    found: list[tuple[Any, ...]] = cursor.fetchall()
-    rows.close()
-    return found
+        moments = [unit.at(as_of)] * 2
+    for age in range((until - since).days + 1):
+        rows = unit.connection.exec_driver_sql(
+            "SELECT ad_id, day, seen_at, spend_micros, value_micros, purchases, impressions "  # noqa: S608
+            f"FROM insights_seen WHERE platform = {mark} AND account_id = {mark} "
+            f"AND day = {mark} AND {in_force}",
+            (unit.platform, account_id, unit.on(since + timedelta(days=age)), *moments),
+        )
+        cursor: Any = rows.cursor
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+        rows.close()
+        yield from found
 
 
 class _Days(dict[Any, date]):
@@ -294,27 +298,30 @@ def _record_days(unit: Unit, snapshot: AccountSnapshot) -> None:
     if read is None:
         return
     _record_parents(unit, snapshot)
-    first_day, today = snapshot.first_day, snapshot.today
-    covered = {day: unit.on(day) for days in read.values() for day in days}
-    covered = {day: stored for day, stored in covered.items() if first_day <= day <= today}
-    latest = {
-        (row[0], row[1]): row for row in _readings(unit, snapshot.account.id, first_day, today)
-    }
+    for age in range((snapshot.today - snapshot.first_day).days + 1):
+        _record_day(unit, snapshot, read, snapshot.first_day + timedelta(days=age))
+
+
+def _record_day(
+    unit: Unit, snapshot: AccountSnapshot, read: Mapping[str, Days], day: date
+) -> None:
+    """One day's readings: an account has more of all days than should be in memory twice."""
+    stored = unit.on(day)
+    latest = {row[0]: row for row in _readings(unit, snapshot.account.id, day, day)}
     changed: list[_Reading] = []
     for ad_id, days in read.items():
-        for day, facts in days.items():
-            stored = covered.get(day)
-            if stored is None:
-                continue
-            last = latest.pop((ad_id, stored), None)
-            if last is None:
-                changed.append(_Reading(ad_id, stored, facts))
-            elif last[3:] != facts:
-                changed.append(_Reading(ad_id, stored, facts, last[2]))
-    missing = {unit.on(day) for day in snapshot.missing_days}
-    for ad_id, stored, seen_at, *facts_before in latest.values():
-        if any(facts_before) and stored not in missing:
-            changed.append(_Reading(ad_id, stored, NOTHING, seen_at))
+        facts = days.get(day)
+        if facts is None:
+            continue
+        last = latest.pop(ad_id, None)
+        if last is None:
+            changed.append(_Reading(ad_id, stored, facts))
+        elif last[3:] != facts:
+            changed.append(_Reading(ad_id, stored, facts, last[2]))
+    if day not in snapshot.missing_days:
+        for ad_id, _, seen_at, *facts_before in latest.values():
+            if any(facts_before):
+                changed.append(_Reading(ad_id, stored, NOTHING, seen_at))
     _write_days(unit, snapshot, changed)
 
 

@@ -24,6 +24,9 @@ _encoder: Final = msgspec.json.Encoder(
 _decoder: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
+#: Entities whose texts are in memory before they are written.
+_AT_ONCE: Final = 2000
+
 _HEADINGS: Final = (
     "account_id",
     "digest",
@@ -50,9 +53,18 @@ def record(
     """
     known = _known(unit, account_id)
     present = {entity_id for entity_id, (_, last_tick) in known.items() if last_tick is None}
+
     new: list[tuple[Any, ...]] = []
     changed: list[tuple[Any, ...]] = []
     evaluated: list[tuple[Any, ...]] = []
+
+    def write() -> None:
+        unit.insert_many(entity_traces, (*_HEADINGS, "entity_id"), new)
+        unit.update_many(entity_traces, _HEADINGS, ("entity_id",), changed)
+        unit.update_many(entity_traces, ("evaluated_at",), ("entity_id",), evaluated)
+        for rows in (new, changed, evaluated):
+            rows.clear()
+
     seen: set[str] = set()
     for trace in traces:
         seen.add(trace.entity_id)
@@ -64,11 +76,11 @@ def record(
             (new if last is None else changed).append(row)
         if trace.was_evaluated:
             evaluated.append((unit.at(at), trace.entity_id))
+        if len(seen) % _AT_ONCE == 0:
+            write()
     if not seen:
         return
-    unit.insert_many(entity_traces, (*_HEADINGS, "entity_id"), new)
-    unit.update_many(entity_traces, _HEADINGS, ("entity_id",), changed)
-    unit.update_many(entity_traces, ("evaluated_at",), ("entity_id",), evaluated)
+    write()
     before = accounts.row_of(unit, account_id)
     left_out = [(before.traced_tick_id, key) for key in sorted(present - seen)] if before else []
     unit.update_many(entity_traces, ("last_tick_id",), ("entity_id",), left_out)
@@ -212,9 +224,17 @@ def record_metrics(
     """Metrics by the names of the columns of `meta_roas_metrics`; what is named otherwise goes to
     `details`. A row only where they differ from the latest."""
     table = meta_roas_metrics
+    headings = ("entity_id", "created_at", "account_id", "tick_id", "digest")
     latest: dict[str, tuple[Any, bytes]] | None = None
     new: list[tuple[Any, ...]] = []
     replaced: list[tuple[Any, ...]] = []
+
+    def write() -> None:
+        unit.update_many(table, ("replaced_at",), ("entity_id", "created_at"), replaced)
+        unit.insert_many(table, (*headings, *_COLUMNS, "details"), new)
+        new.clear()
+        replaced.clear()
+
     for row in metrics:
         if latest is None:
             latest = _latest_metrics(unit, account_id)
@@ -228,9 +248,9 @@ def record_metrics(
             replaced.append((since, entity_id, last_at))
         latest[entity_id] = (since, digest)
         new.append((entity_id, since, account_id, tick_id, digest, *_metric_values(unit, row)))
-    unit.update_many(table, ("replaced_at",), ("entity_id", "created_at"), replaced)
-    headings = ("entity_id", "created_at", "account_id", "tick_id", "digest")
-    unit.insert_many(table, (*headings, *_COLUMNS, "details"), new)
+        if len(new) >= _AT_ONCE:
+            write()
+    write()
 
 
 def _latest_metrics(unit: Unit, account_id: str) -> dict[str, tuple[Any, bytes]]:
