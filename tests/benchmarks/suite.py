@@ -2,11 +2,15 @@
 
 from typing import Final
 
+from tests.benchmarks.accounts import accounts
 from tests.benchmarks.against_sdk import sdk_cpu, sdk_time
+from tests.benchmarks.approve import approve
+from tests.benchmarks.core import core
+from tests.benchmarks.databases import databases
 from tests.benchmarks.figures import Benchmark
-from tests.benchmarks.many import accounts, databases
-from tests.benchmarks.people import approve, replay
-from tests.benchmarks.records import core, history, ledger
+from tests.benchmarks.history import history
+from tests.benchmarks.ledger import ledger
+from tests.benchmarks.replay import replay
 from tests.benchmarks.startup import startup
 from tests.benchmarks.tick_sizes import tick_latency, tick_sizes
 
