@@ -150,6 +150,4 @@ def _faster(
 
 
 def _fewer(name: str, theirs: list[int], mine: list[int], *, note: str = "") -> Figure:
-    return Figure(
-        name, median(mine), ratio=paired(theirs, mine), against="SDK script", note=note
-    )
+    return Figure(name, median(mine), ratio=paired(theirs, mine), against="SDK script", note=note)

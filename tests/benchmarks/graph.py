@@ -224,16 +224,16 @@ class Graph:
         self._shop(node).written.setdefault(node, {}).update(
             {key: value for key, value in asked.items() if key in ("status", "daily_budget")}
         )
-        self._pages = {
-            key: page for key, page in self._pages.items() if "insights" in key
-        }
+        self._pages = {key: page for key, page in self._pages.items() if "insights" in key}
         return b'{"success":true}'
 
     def _node(self, node: str) -> str:
         if node == "me":
             return '{"id":"1"}'
         if node == "debug_token":
-            return '{"data":{"is_valid":true,"scopes":["ads_read","ads_management"],"expires_at":0}}'
+            return (
+                '{"data":{"is_valid":true,"scopes":["ads_read","ads_management"],"expires_at":0}}'
+            )
         shop = self._shop(node)
         if node.startswith("act_"):
             return shop.account()
@@ -317,8 +317,7 @@ def main() -> None:
     options.add_argument("--latency", type=float, default=0.0)
     chosen = options.parse_args()
     shops = [
-        Shop(place, chosen.campaigns, chosen.ads, chosen.days)
-        for place in range(chosen.accounts)
+        Shop(place, chosen.campaigns, chosen.ads, chosen.days) for place in range(chosen.accounts)
     ]
     try:
         asyncio.run(serve(Graph(shops), chosen.latency))

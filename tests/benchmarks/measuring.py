@@ -34,7 +34,11 @@ class Broken(Exception):
 
 
 def run(
-    command: Sequence[str], *, env: Mapping[str, str], cwd: Path | None = None, codes: Sequence[int] = (0,)
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path | None = None,
+    codes: Sequence[int] = (0,),
 ) -> Ran:
     """Raises Broken on another exit code. The parent stays small: Linux counts its memory, at the
     moment of the fork, as the child's peak."""

@@ -31,7 +31,5 @@ def replay(effort: Effort) -> Iterator[Figure]:
         1000 * (cpu - median([ran.cpu for ran in day])) / max(1, days - 1),
         "ms",
     )
-    yield Figure(
-        f"replay: peak memory of {days} days", max(ran.peak for ran, _ in month), "MB"
-    )
+    yield Figure(f"replay: peak memory of {days} days", max(ran.peak for ran, _ in month), "MB")
     yield Figure(f"backfill: {days} days, CPU", recorded.cpu, "s")
