@@ -98,7 +98,7 @@ _HOMES: Final = {
         "StoreUnavailable",
         "Throttled",
         "Unreachable",
-    ),  # fmt: skip
+    ),
     "people": ("Actor", "Clock", "Notifier", "Signal", "System", "Watch"),
     "platform": ("AdsPlatform", "Answer", "AnswerKind", "Patient", "ReadPlan", "Throttle"),
     "records": (
@@ -118,7 +118,7 @@ _HOMES: Final = {
         "Runtime",
         "TestedPolicy",
         "Trace",
-    ),  # fmt: skip
+    ),
     "store": ("Store",),
     "words": ("WORKER", "Json"),
 }
