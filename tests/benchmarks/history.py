@@ -27,7 +27,7 @@ COMMANDS: Final = {
     "tick": ratio_at_most(1.05),
     "status": None,
     "suggestions list": None,
-    "actions list": None,
+    "actions list --since 7d": None,
     "explain": None,
 }
 
