@@ -35,7 +35,7 @@ def plans(database: Database, deed: Any) -> list[str]:
     """How SQLite goes about each of the deed's queries, line by line."""
     asked: list[tuple[str, Any]] = []
 
-    def note(connection, cursor, statement, parameters, context, many):
+    def note(_connection, _cursor, statement, parameters, *_rest):
         if statement.startswith("SELECT"):
             asked.append((statement, parameters))
 
