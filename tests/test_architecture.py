@@ -98,6 +98,20 @@ def test_completion_imports_no_database_and_no_client():
     assert loaded.isdisjoint(("sqlalchemy", "httpx2", "alembic", "pydantic_settings"))
 
 
+@pytest.mark.parametrize("has_database", [False, True], ids=["fresh", "ticked"])
+@pytest.mark.parametrize("arguments", [["policies", "show"], ["mode", "show"]], ids=" ".join)
+def test_showing_the_limits_imports_no_database_layer_and_no_client(
+    arguments, has_database, tmp_path
+):
+    home = {"META_AUTO_STATE_DIR": str(tmp_path / "state"), "HOME": str(tmp_path)}
+    if has_database:
+        _imported(["stop"], **home)
+        assert (tmp_path / "state" / "meta-auto.sqlite3").exists()
+    loaded = _imported(arguments, **home)
+    assert "sqlite3" in loaded or not has_database
+    assert loaded.isdisjoint((*NEVER, "sqlalchemy", "httpx2", "msgspec", "tenacity", "rich"))
+
+
 @pytest.mark.parametrize("arguments", [["tick", "--dry-run"], ["policies", "show"]], ids=" ".join)
 def test_nothing_is_ever_imported_that_the_program_can_do_without(arguments, tmp_path):
     loaded = _imported(arguments, META_AUTO_STATE_DIR=str(tmp_path / "state"), HOME=str(tmp_path))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import tomllib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from meta_autonomous.decision.safety import SAFETY_RULES
 from meta_autonomous.domain.action import FIRST_STATUSES, STATUS_TRANSITIONS, ActionType, Route
 from meta_autonomous.domain.intent import FIRST_STATE, TRANSITIONS
 from meta_autonomous.render import policies
+from tests.benchmarks import table
+from tests.benchmarks.figures import shown as number
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
 from tests.cli.test_roles import ADMIN, ADMIN_LATER, AT_TERMINAL, MANAGER, TICK, WATCH
 from tests.decision.boundaries import BOUNDARIES, Side
@@ -223,7 +225,43 @@ def _diagram(first: Collection[str], moves: Sequence[tuple[str, str, str]]) -> s
     return "\n".join(["```mermaid", "stateDiagram-v2", *lines, "```"])
 
 
+def speed_table() -> str:
+    """The baseline's figures that have a goal, or that compare with the SDK script."""
+    baseline = table.read()
+    machine = baseline["machine"]
+    rows = [
+        f"Measured on {machine['measured_on']}: {machine['processor']}, {machine['cores']} cores, "
+        f"Python {machine['python']}.",
+        "",
+        "| figure | measured | ratio | goal |",
+        "| --- | --- | --- | --- |",
+    ]
+    rows += [
+        f"| {_cell(name)} | {_measured(one)} | {_ratio(one)} | {_goal(one)} |"
+        for name, one in baseline["figures"].items()
+        if "goal" in one or one["against"] == "SDK script"
+    ]
+    return "\n".join(rows)
+
+
+def _measured(one: Mapping[str, Any]) -> str:
+    return (
+        "not measured" if one["value"] is None else f"{number(one['value'])} {one['unit']}".strip()
+    )
+
+
+def _ratio(one: Mapping[str, Any]) -> str:
+    return "" if one["ratio"] is None else f"{number(one['ratio'])} × {_cell(one['against'])}"
+
+
+def _goal(one: Mapping[str, Any]) -> str:
+    if "goal" not in one:
+        return ""
+    return f"{one['goal']}: {'met' if one['met'] else 'not met'}"
+
+
 GENERATED = {
+    "speed": speed_table,
     "states": states_diagrams,
     "commands": commands_table,
     "configuration": configuration_table,
@@ -253,7 +291,7 @@ def _part(name: str) -> str:
 # --- what must hold -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["commands", "configuration", "rules", "states"])
+@pytest.mark.parametrize("name", ["commands", "configuration", "rules", "speed", "states"])
 def test_the_readmes_tables_are_todays(name):
     """Mend it with: python -m tests.test_docs"""
     assert _part(name) == GENERATED[name]()

@@ -48,12 +48,13 @@ def show(
     from meta_autonomous.decision.margin import break_even_roas, losing_thresholds
     from meta_autonomous.operations.shapes import number
 
-    with session.records(Role.MANAGER) as (store, loaded, _):
-        stored = _stored(store.runtime())
-        whom = None if entity is None else _whom(store, entity)
-    if whom is None:
-        told, limits = effective(loaded, runtime=stored), loaded.limits()
+    if entity is None:
+        runtime, loaded = session.switches(Role.MANAGER)
+        told, limits = effective(loaded, runtime=_stored(runtime)), loaded.limits()
     else:
+        with session.records(Role.MANAGER) as (store, loaded, _):
+            stored = _stored(store.runtime())
+            whom = _whom(store, entity)
         account_id, name = whom["account_id"], whom["campaign_name"]
         told = explain_for(loaded, account_id, name, runtime=stored)
         told |= {"for": whom, "overrides": _concerning(told["overrides"], loaded.book(), whom)}

@@ -13,7 +13,7 @@ import typer
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
-    from meta_autonomous.ports import Actor, Store
+    from meta_autonomous.ports import Actor, Runtime, Store
     from meta_autonomous.render.document import Document
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
@@ -89,6 +89,13 @@ class Session:
         with _store(loaded, create=create) as store:
             yield store, loaded, actor
 
+    def switches(self, role: Role) -> "tuple[Runtime, LoadedSettings]":
+        """What people set that wins over the configuration, for commands that need no more of
+        the database."""
+        loaded = self.settings()
+        self.permit(loaded, role)
+        return _runtime(loaded), loaded
+
     def present(
         self,
         shaped: Mapping[str, Any] | Sequence[Any],
@@ -104,6 +111,18 @@ class Session:
         else:
             show(document())
         return code
+
+
+def _runtime(loaded: "LoadedSettings") -> "Runtime":
+    path = loaded.default_database_file
+    if path is not None:
+        from meta_autonomous.adapters.glance import runtime_of
+
+        seen = runtime_of(path, platform=loaded.system().platform)
+        if seen is not None:
+            return seen
+    with _store(loaded, create=False) as store:
+        return store.runtime()
 
 
 @contextmanager

@@ -21,11 +21,10 @@ class Mode(StrEnum):
 def show(context: typer.Context, *, as_json: AsJson = False) -> int:
     """Show the mode in force, and who set it."""
     session = Session.of(context, as_json=as_json)
-    with session.records(Role.MANAGER) as (store, loaded, _):
-        runtime, system = store.runtime(), loaded.system()
+    runtime, loaded = session.switches(Role.MANAGER)
     from meta_autonomous.render.switches import mode_document, mode_json
 
-    shaped = mode_json(runtime, system)
+    shaped = mode_json(runtime, loaded.system())
     return session.present(shaped, lambda: mode_document(shaped))
 
 

@@ -96,6 +96,11 @@ class LoadedSettings:
         return self.settings.meta_auto_database_url or f"sqlite:///{self.state_dir / _DATABASE}"
 
     @property
+    def default_database_file(self) -> Path | None:
+        """The file of `database_url`, where nobody chose another database."""
+        return None if self.settings.meta_auto_database_url else self.state_dir / _DATABASE
+
+    @property
     def notify_urls(self) -> tuple[str, ...]:
         return self.settings.meta_auto_notify_urls
 

@@ -11,7 +11,7 @@ A posterior never becomes certain (its spread stays near 0.14 on the logarithm):
 tomorrow's ROAS, and days differ. That is meant, and `explain` says it.
 
 A hundred thousand entities with fourteen days each take two seconds and 170 MB beside their rows,
-a thousand 50 ms (`tests/benchmarks/bench_estimator.py`): what all share (the prior, the delay, the
+a thousand 50 ms (`python -m tests.benchmarks core`): what all share (the prior, the delay, the
 noise) is learned from an even sample of them, and no numeric library is imported.
 
 Pure and deterministic: entities are worked in the order of their ids, so that the same facts give

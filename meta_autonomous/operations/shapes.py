@@ -5,13 +5,15 @@ Amounts are decimal text in the account's major units; ratios and probabilities 
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from meta_autonomous.decision.granting import Decision
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import Entity
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.domain.verdict import Measure, Verdict
+
+if TYPE_CHECKING:
+    from meta_autonomous.decision.granting import Decision
 
 
 def number(value: Decimal | None) -> float | int | None:
@@ -49,7 +51,7 @@ def leg_shape(leg: BudgetLeg) -> dict[str, Any]:
 
 
 def decision_shape(
-    decision: Decision, *, action_id: int | None, outcome: str, message: str, currency: str
+    decision: "Decision", *, action_id: int | None, outcome: str, message: str, currency: str
 ) -> dict[str, Any]:
     """One object of the tick's ``actions``."""
     action = decision.action

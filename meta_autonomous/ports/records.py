@@ -3,9 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from meta_autonomous.decision.differences import Brief
-from meta_autonomous.decision.tick_case import TickCase
 from meta_autonomous.domain.action import (
     FIRST_STATUSES,
     Action,
@@ -16,6 +15,10 @@ from meta_autonomous.domain.action import (
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.verdict import Verdict
 from meta_autonomous.ports.words import WORKER, Json
+
+if TYPE_CHECKING:
+    from meta_autonomous.decision.differences import Brief
+    from meta_autonomous.decision.tick_case import TickCase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,8 +231,8 @@ class RecordedTick:
     tick_id: str
     at: datetime
     is_backfilled: bool
-    case: TickCase | None
-    decided: tuple[Brief, ...]
+    case: "TickCase | None"
+    decided: "tuple[Brief, ...]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

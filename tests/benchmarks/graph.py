@@ -1,55 +1,67 @@
-"""A lean Graph API for benchmarks: pages rendered once, an optional wait per request, no world.
+"""A lean Graph API for benchmarks: it renders pages and nothing else, and can wait before each.
 
-Run: python -m tests.benchmarks.graph CAMPAIGNS [--ads 10] [--latency 0.15]
+Run: python -m tests.benchmarks.graph CAMPAIGNS [--ads 10] [--days 14] [--accounts 1]
+     [--latency 0.15]
 
-It prints its URL and serves one account until it is killed. What it says is fixed by the sizes:
-each campaign has a budget, one ad set and some ads; each ad has a row for every day asked for,
-about as long as Meta's own. A write is answered with success and remembered.
+It prints its URL and serves until it is killed. What it says is fixed by the sizes: each campaign
+has a budget, one ad set and some ads; each ad has a row for every day asked for that is among the
+last days, about as long as Meta's own. A write is answered with success and remembered.
+
+`GET /asked` tells, and forgets, what was asked since the last such question: the requests, the
+writes among them, and the longest chain of pages of one list, which no client can walk in less
+time than one answer after the other takes.
 """
 
 import argparse
 import asyncio
-import hashlib
+import functools
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
 
-ACCOUNT: Final = "7001"
+FIRST_ACCOUNT: Final = 7001
 CREATED: Final = "2026-01-05T08:00:00+0000"
 OTHER_ACTIONS: Final = (
     "link_click", "page_engagement", "post_engagement", "landing_page_view", "view_content",
     "add_to_cart", "initiate_checkout", "video_view", "post_reaction", "comment", "like",
 )  # fmt: skip
+#: Bytes of rendered pages that are kept to be sent again.
+KEPT: Final = 64_000_000
 
 Json = Mapping[str, Any]
 
 
 class Shop:
-    """What the account holds. Ids are numbered: campaigns 1.., ad sets 2.., ads 3.."""
+    """What one account holds. Ids are a level's digit, the account's place, a number."""
 
-    def __init__(self, campaigns: int, ads: int) -> None:
-        self.campaigns, self.ads = campaigns, ads
+    def __init__(self, place: int, campaigns: int, ads: int, days: int) -> None:
+        self.place, self.campaigns, self.ads = place, campaigns, ads
+        self.account_id = str(FIRST_ACCOUNT + place)
+        self.first_day = datetime.now(UTC).date() - timedelta(days=days)
         self.written: dict[str, dict[str, str]] = {}
-        self.requests = 0
-        self._pages: dict[tuple[str, ...], bytes] = {}
+        self._noise = functools.lru_cache(maxsize=1024)(self._noise_of)
+
+    def id(self, level: int, n: int) -> str:
+        return f"{level}{self.place:02}{n:09}"
 
     # entities
 
-    def campaign(self, n: int) -> Json:
-        return self._with_writes({
-            "id": f"1{n:09}", "account_id": ACCOUNT, "name": f"Campaign {n}", "status": "ACTIVE",
-            "effective_status": "ACTIVE", "created_time": CREATED, "objective": "OUTCOME_SALES",
-            "daily_budget": str(5000 + draw("budget", n) % 20000), "budget_remaining": "1000",
-            "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
+    def campaign(self, n: int) -> str:
+        return self._entity({
+            "id": self.id(1, n), "account_id": self.account_id, "name": f"Campaign {n}",
+            "status": "ACTIVE", "effective_status": "ACTIVE", "created_time": CREATED,
+            "objective": "OUTCOME_SALES", "daily_budget": str(5000 + mix(n, 1) % 20000),
+            "budget_remaining": "1000", "bid_strategy": "LOWEST_COST_WITHOUT_CAP",
         })  # fmt: skip
 
-    def adset(self, n: int) -> Json:
-        return self._with_writes({
-            "id": f"2{n:09}", "account_id": ACCOUNT, "campaign_id": f"1{n:09}",
+    def adset(self, n: int) -> str:
+        return self._entity({
+            "id": self.id(2, n), "account_id": self.account_id, "campaign_id": self.id(1, n),
             "name": f"Ad set {n}", "status": "ACTIVE", "effective_status": "ACTIVE",
             "created_time": CREATED, "optimization_goal": "OFFSITE_CONVERSIONS",
             "promoted_object": {"custom_event_type": "PURCHASE"},
@@ -57,134 +69,207 @@ class Shop:
             "learning_stage_info": {"status": "SUCCESS"},
         })  # fmt: skip
 
-    def ad(self, n: int) -> Json:
+    def ad(self, n: int) -> str:
         of = n // self.ads
-        return self._with_writes({
-            "id": f"3{n:09}", "account_id": ACCOUNT, "campaign_id": f"1{of:09}",
-            "adset_id": f"2{of:09}", "name": f"Ad {n}", "status": "ACTIVE",
+        return self._entity({
+            "id": self.id(3, n), "account_id": self.account_id, "campaign_id": self.id(1, of),
+            "adset_id": self.id(2, of), "name": f"Ad {n}", "status": "ACTIVE",
             "effective_status": "ACTIVE", "created_time": CREATED,
-            "creative": {"id": f"4{n:09}"},
+            "creative": {"id": self.id(4, n)},
         })  # fmt: skip
 
-    def ad_day(self, n: int, day: date) -> Json:
-        of = n // self.ads
-        spend, value, purchases = self.facts(n, day)
-        noise = [
-            {"action_type": kind, "value": str(draw(kind, n) % 900)} for kind in OTHER_ACTIONS
-        ]
-        bought = {"action_type": "omni_purchase", "value": str(purchases)}
-        worth = {"action_type": "omni_purchase", "value": f"{value / 100:.2f}"}
-        return {
-            "campaign_id": f"1{of:09}", "adset_id": f"2{of:09}", "ad_id": f"3{n:09}",
-            "spend": f"{spend / 100:.2f}", "impressions": str(spend * 8),
-            "account_currency": "USD", "actions": [*noise, bought], "action_values": [worth],
-            "date_start": day.isoformat(), "date_stop": day.isoformat(),
-        }  # fmt: skip
+    def _entity(self, entity: Json) -> str:
+        return encoded({**entity, **self.written.get(entity["id"], {})})
+
+    def account(self) -> str:
+        return encoded({
+            "name": f"Benchmark {self.place}", "currency": "USD", "timezone_name": "UTC",
+            "account_status": 1, "account_id": self.account_id, "min_daily_budget": 100,
+        })  # fmt: skip
+
+    # what they delivered
 
     def facts(self, n: int, day: date) -> tuple[int, int, int]:
-        """Spend and purchase value in cents, purchases."""
-        level = 60 + draw("level", n) % 300  # ROAS 0.60 to 3.60
-        spend = 400 + draw("spend", n, day.toordinal()) % 1200
+        """An ad's spend and purchase value in cents, its purchases."""
+        level = 60 + mix(n, 2) % 300  # ROAS 0.60 to 3.60
+        spend = 400 + mix(n, day.toordinal()) % 1200
         value = spend * level // 100
         return spend, value, max(1, value // 2500)
 
-    def _with_writes(self, entity: Json) -> Json:
-        return {**entity, **self.written.get(entity["id"], {})}
+    def ad_day(self, n: int, day: date) -> str:
+        of = n // self.ads
+        ids = f'"adset_id":"{self.id(2, of)}","ad_id":"{self.id(3, n)}",'
+        return self._row(of, ids, n, day, self.facts(n, day))
 
-    # answers
+    def campaign_day(self, n: int, day: date) -> str:
+        ads = [self.facts(ad, day) for ad in range(n * self.ads, (n + 1) * self.ads)]
+        spend, value, purchases = (sum(ad[i] for ad in ads) for i in range(3))
+        return self._row(n, "", n * self.ads, day, (spend, value, purchases))
 
-    def answer(self, method: str, path: str, asked: Mapping[str, str]) -> bytes:
-        self.requests += 1
-        parts = path.strip("/").split("/")[1:]  # the version
-        if method == "POST":
-            self.written.setdefault(parts[0], {}).update(
-                {key: value for key, value in asked.items() if key in ("status", "daily_budget")}
-            )
-            self._pages.clear()
-            return b'{"success":true}'
-        if parts == ["me"]:
-            return b'{"id":"1"}'
-        if parts == [f"act_{ACCOUNT}"]:
-            return encoded({
-                "name": "Benchmark", "currency": "USD", "timezone_name": "UTC",
-                "account_status": 1, "account_id": ACCOUNT, "min_daily_budget": 100,
-            })  # fmt: skip
-        if len(parts) == 1:
-            return encoded(self._entity(parts[0]))
-        key = (*parts, *(f"{name}={asked[name]}" for name in sorted(asked)))
-        if key not in self._pages:
-            self._pages[key] = self._page(parts[1], asked)
-        return self._pages[key]
+    def _row(self, of: int, ids: str, n: int, day: date, facts: tuple[int, int, int]) -> str:
+        spend, value, purchases = facts
+        return (
+            f'{{"campaign_id":"{self.id(1, of)}",{ids}"spend":"{spend / 100:.2f}",'
+            f'"impressions":"{spend * 8}","account_currency":"USD","actions":[{self._noise(n)}'
+            f'{{"action_type":"omni_purchase","value":"{purchases}"}}],"action_values":'
+            f'[{{"action_type":"omni_purchase","value":"{value / 100:.2f}"}}],'
+            f'"date_start":"{day}","date_stop":"{day}"}}'
+        )
 
-    def _entity(self, entity_id: str) -> Json:
-        makers: dict[str, Callable[[int], Json]] = {
-            "1": self.campaign, "2": self.adset, "3": self.ad,
-        }  # fmt: skip
-        return makers[entity_id[0]](int(entity_id[1:]))
+    def _noise_of(self, n: int) -> str:
+        return "".join(
+            f'{{"action_type":"{kind}","value":"{mix(n, 3 + i) % 900}"}},'
+            for i, kind in enumerate(OTHER_ACTIONS)
+        )
 
-    def _page(self, edge: str, asked: Mapping[str, str]) -> bytes:
-        count, row = self._rows(edge, asked)
-        limit, start = int(asked.get("limit", 25)), int(asked.get("after", 0))
-        end = min(start + limit, count)
-        paging: dict[str, Any] = {"cursors": {"before": str(start), "after": str(end)}}
-        if end < count:
-            paging["next"] = "there is more"
-        return encoded({"data": [row(n) for n in range(start, end)], "paging": paging})
-
-    def _rows(  # noqa: PLR0911 - one line for each list that there is
-        self, edge: str, asked: Mapping[str, str]
-    ) -> tuple[int, Callable[[int], Json]]:
-        ads = self.campaigns * self.ads
-        match edge, asked.get("level"):
-            case "campaigns", _:
-                return self.campaigns, self.campaign
-            case "adsets", _:
-                return self.campaigns, self.adset
-            case "ads", _:
-                return ads, self.ad
-            case "insights", "ad":
-                days = days_of(asked)
-                return ads * len(days), lambda n: self.ad_day(n // len(days), days[n % len(days)])
-            case "insights", "account":
-                days = days_of(asked)
-                return len(days), lambda n: self._total(days[n])
-            case "insights", "adset":
-                days = days_of(asked)
-                return self.campaigns, lambda n: self._country(n, days)
-        return 0, self.campaign
-
-    def _total(self, day: date) -> Json:
+    def total(self, day: date) -> str:
         spend = sum(self.facts(n, day)[0] for n in range(self.campaigns * self.ads))
-        return {
+        return encoded({
             "spend": f"{spend / 100:.2f}", "account_currency": "USD",
             "date_start": day.isoformat(), "date_stop": day.isoformat(),
-        }  # fmt: skip
+        })  # fmt: skip
 
-    def _country(self, n: int, days: Sequence[date]) -> Json:
+    def country(self, n: int, days: Sequence[date]) -> str:
         ads = range(n * self.ads, (n + 1) * self.ads)
         spend = sum(self.facts(ad, day)[0] for ad in ads for day in days)
-        return {
-            "adset_id": f"2{n:09}", "country": "ES", "spend": f"{spend / 100:.2f}",
+        return encoded({
+            "adset_id": self.id(2, n), "country": "ES", "spend": f"{spend / 100:.2f}",
             "date_start": days[0].isoformat(), "date_stop": days[-1].isoformat(),
-        }  # fmt: skip
+        })  # fmt: skip
+
+    # lists
+
+    def page(self, of: str, edge: str, asked: Mapping[str, str]) -> str:
+        count, row = self._rows(of, edge, asked)
+        limit, start = int(asked.get("limit", 25)), int(asked.get("after", 0))
+        end = min(start + limit, count)
+        more = ',"next":"there is more"' if end < count else ""
+        rows = ",".join([row(n) for n in range(start, end)])
+        cursors = f'{{"before":"{start}","after":"{end}"}}'
+        return f'{{"data":[{rows}],"paging":{{"cursors":{cursors}{more}}}}}'
+
+    def _rows(  # noqa: PLR0911 - one line for each list that there is
+        self, of: str, edge: str, asked: Mapping[str, str]
+    ) -> tuple[int, Callable[[int], str]]:
+        if edge == "insights":
+            days = self._days(asked)
+            per_day = len(days)
+            match asked.get("level"):
+                case "ad":
+                    ads, first = self._ads(of)
+                    return (
+                        ads * per_day,
+                        lambda n: self.ad_day(first + n // per_day, days[n % per_day]),
+                    )
+                case "account":
+                    return per_day, lambda n: self.total(days[n])
+                case "adset":
+                    return self.campaigns if days else 0, lambda n: self.country(n, days)
+                case _:
+                    campaign = int(of[3:])
+                    return per_day, lambda n: self.campaign_day(campaign, days[n])
+        match edge:
+            case "campaigns":
+                return self.campaigns, self.campaign
+            case "adsets":
+                return self.campaigns, self.adset
+            case "ads":
+                return self.campaigns * self.ads, self.ad
+        return 0, self.campaign
+
+    def _ads(self, of: str) -> tuple[int, int]:
+        """How many ads an account or a campaign has, and the first one's number."""
+        if of.startswith("act_"):
+            return self.campaigns * self.ads, 0
+        return self.ads, int(of[3:]) * self.ads
+
+    def _days(self, asked: Mapping[str, str]) -> list[date]:
+        between = json.loads(asked["time_range"])
+        since, until = (date.fromisoformat(between[end]) for end in ("since", "until"))
+        since = max(since, self.first_day)
+        return [since + timedelta(days=n) for n in range((until - since).days + 1)]
 
 
-def draw(*seed: object) -> int:
-    """The same number for the same seed, on every machine."""
-    return int.from_bytes(hashlib.blake2b(repr(seed).encode(), digest_size=4).digest())
+class Graph:
+    """All the accounts, and what was asked."""
+
+    def __init__(self, shops: Sequence[Shop]) -> None:
+        self.shops = shops
+        self._pages: dict[tuple[str, ...], bytes] = {}
+        self._kept = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self.requests = self.writes = 0
+        self.lists: Counter[tuple[str, ...]] = Counter()
+
+    def answer(self, method: str, path: str, asked: Mapping[str, str]) -> bytes:
+        parts = path.strip("/").split("/")
+        if parts == ["asked"]:
+            told = {
+                "requests": self.requests,
+                "writes": self.writes,
+                "chain": max(self.lists.values(), default=0),
+            }
+            self._forget()
+            return encoded(told).encode()
+        self.requests += 1
+        node, *edge = parts[1:]  # after the version
+        if method == "POST":
+            return self._write(node, asked)
+        return self._list(node, edge[0], asked) if edge else self._node(node).encode()
+
+    def _write(self, node: str, asked: Mapping[str, str]) -> bytes:
+        self.writes += 1
+        self._shop(node).written.setdefault(node, {}).update(
+            {key: value for key, value in asked.items() if key in ("status", "daily_budget")}
+        )
+        self._pages = {key: page for key, page in self._pages.items() if "insights" in key}
+        return b'{"success":true}'
+
+    def _node(self, node: str) -> str:
+        if node == "me":
+            return '{"id":"1"}'
+        if node == "debug_token":
+            return (
+                '{"data":{"is_valid":true,"scopes":["ads_read","ads_management"],"expires_at":0}}'
+            )
+        shop = self._shop(node)
+        if node.startswith("act_"):
+            return shop.account()
+        return (shop.campaign, shop.adset, shop.ad)[int(node[0]) - 1](int(node[3:]))
+
+    def _list(self, node: str, edge: str, asked: Mapping[str, str]) -> bytes:
+        rest = (f"{name}={asked[name]}" for name in sorted(asked) if name != "after")
+        key = (node, edge, *rest)
+        self.lists[key] += 1
+        key = (*key, asked.get("after", ""))
+        if key in self._pages:
+            return self._pages[key]
+        page = self._shop(node).page(node, edge, asked).encode()
+        if self._kept + len(page) <= KEPT:
+            self._kept += len(page)
+            self._pages[key] = page
+        return page
+
+    def _shop(self, node: str) -> Shop:
+        if node.startswith("act_"):
+            return self.shops[int(node.removeprefix("act_")) - FIRST_ACCOUNT]
+        return self.shops[int(node[1:3])]
 
 
-def days_of(asked: Mapping[str, str]) -> list[date]:
-    between = json.loads(asked["time_range"])
-    since, until = (date.fromisoformat(between[end]) for end in ("since", "until"))
-    return [since + timedelta(days=n) for n in range((until - since).days + 1)]
+def mix(n: int, salt: int) -> int:
+    """The same number for the same two, on every machine, and quickly."""
+    x = (n * 0x9E3779B1 + salt * 0x85EBCA77) & 0xFFFFFFFF
+    x = ((x ^ (x >> 15)) * 0x2C1B3C6D) & 0xFFFFFFFF
+    return x ^ (x >> 13)
 
 
-def encoded(value: Json) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+def encoded(value: Json) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
-async def serve(shop: Shop, latency: float) -> None:
+async def serve(graph: Graph, latency: float) -> None:
     """HTTP/1.1 on loopback, connections kept alive."""
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -199,10 +284,11 @@ async def serve(shop: Shop, latency: float) -> None:
                         size = int(value)
                 body = (await reader.readexactly(size)).decode()
                 url = urlsplit(target)
-                asked = {k: v[0] for k, v in parse_qs(url.query or body).items()}
+                said = f"{url.query}&{body}"
+                asked = {k: v[0] for k, v in parse_qs(said).items() if k != "access_token"}
                 if latency:
                     await asyncio.sleep(latency)
-                answer = shop.answer(method, unquote(url.path), asked)
+                answer = graph.answer(method, unquote(url.path), asked)
                 writer.write(
                     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: "
                     + format_datetime(datetime.now(UTC), usegmt=True).encode()
@@ -226,10 +312,15 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("campaigns", type=int)
     options.add_argument("--ads", type=int, default=10)
+    options.add_argument("--days", type=int, default=14)
+    options.add_argument("--accounts", type=int, default=1)
     options.add_argument("--latency", type=float, default=0.0)
     chosen = options.parse_args()
+    shops = [
+        Shop(place, chosen.campaigns, chosen.ads, chosen.days) for place in range(chosen.accounts)
+    ]
     try:
-        asyncio.run(serve(Shop(chosen.campaigns, chosen.ads), chosen.latency))
+        asyncio.run(serve(Graph(shops), chosen.latency))
     except KeyboardInterrupt:
         sys.exit(0)
 

@@ -9,7 +9,11 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from meta_autonomous.adapters.database import accounts, actions, switches, texts
-from meta_autonomous.adapters.database.tables import attempts, optimization_actions
+from meta_autonomous.adapters.database.tables import (
+    OPEN_ATTEMPTS,
+    attempts,
+    optimization_actions,
+)
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.money_at_commit import MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
@@ -103,7 +107,7 @@ def _refuse_if_busy(unit: Unit, entity_id: str) -> None:
     query = select(_table.c.id, _table.c.action_id).where(
         _table.c.platform == unit.platform,
         _table.c.entity_id == entity_id,
-        _table.c.state.in_(tuple(OPEN_STATES)),
+        OPEN_ATTEMPTS,
     )
     found = unit.connection.execute(query).first()
     if found is not None:
@@ -207,12 +211,13 @@ def record_event(
 
 def open_attempts(unit: Unit, account_id: str | None) -> tuple[Attempt, ...]:
     """Oldest first."""
-    query = select(_table).where(
-        _table.c.platform == unit.platform, _table.c.state.in_(tuple(OPEN_STATES))
+    query = select(_table).where(_table.c.platform == unit.platform, OPEN_ATTEMPTS)
+    # They are few. Asked for one account's, a database would go through all that it ever sent.
+    return tuple(
+        attempt
+        for attempt in _all(unit, query)
+        if account_id is None or attempt.change.account_id == account_id
     )
-    if account_id is not None:
-        query = query.where(_table.c.account_id == account_id)
-    return _all(unit, query)
 
 
 def of_action(unit: Unit, action_id: int) -> tuple[Attempt, ...]:

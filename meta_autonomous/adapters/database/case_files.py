@@ -76,8 +76,8 @@ def record(
 ) -> None:
     """Write one tick's case; the same tick again (a day backfilled anew) replaces it, and what
     differed from the old one goes with it."""
-    _drop(unit, case_files.c.tick_id == tick_id)
-    _drop(unit, case_files.c.base_tick_id == tick_id)
+    if _drop(unit, case_files.c.tick_id == tick_id):
+        _drop(unit, case_files.c.base_tick_id == tick_id)
     ids = tuple(account.snapshot.account.id for account in case.accounts)
     file = _TickFile(case.circumstances, ids, tuple(decided))
     written: list[tuple[Any, ...]] = [(tick_id, _CIRCUMSTANCES, unit.at(at), None, packed(file))]
@@ -100,10 +100,11 @@ def older_than(end: datetime) -> ColumnElement[bool]:
     return and_(table.c.at < end, row.not_in(bases))
 
 
-def _drop(unit: Unit, condition: ColumnElement[bool]) -> None:
-    unit.connection.execute(
+def _drop(unit: Unit, condition: ColumnElement[bool]) -> int:
+    """How many there were."""
+    return unit.connection.execute(
         delete(case_files).where(case_files.c.platform == unit.platform, condition)
-    )
+    ).rowcount
 
 
 def _account_file(

@@ -7,7 +7,6 @@ gives the same order of writers.
 """
 
 import os
-import re
 import sqlite3
 import stat
 from collections.abc import Iterator
@@ -20,19 +19,12 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool, StaticPool
 
+from meta_autonomous.adapters.file_systems import NETWORK_FILE_SYSTEMS, file_system_of
 from meta_autonomous.ports import ConfigError, StoreUnavailable
 
 BUSY_SECONDS: Final = 10.0
 WRITES: Final = "meta_auto_writes"
 _OTHERS: Final = 0o077
-_OCTAL: Final = re.compile(r"\\([0-7]{3})")
-
-#: WAL needs memory shared between processes, and locks that tell the truth.
-NETWORK_FILE_SYSTEMS: Final = frozenset(
-    {"9p", "afs", "afpfs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.ceph"}
-    | {"fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs", "glusterfs", "lustre"}
-    | {"ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs", "webdav"}
-)
 
 #: A word of the driver's message, what it means, and what to do about it.
 _SAYINGS: Final = (
@@ -275,25 +267,6 @@ def refuse_network_file_system(path: Path) -> None:
             f"{path} lies on a network file system ({kind}), where SQLite loses data",
             remedy="set META_AUTO_STATE_DIR to a local disk, or use PostgreSQL",
         )
-
-
-def file_system_of(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str | None:
-    """The type of the file system that holds a path (or will hold it); None if unknown."""
-    try:
-        lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return None
-    target = path.resolve()
-    best, kind = -1, None
-    for line in lines:
-        fields = line.split(" ")
-        if len(fields) < 3:  # noqa: PLR2004 - device, folder, type
-            continue
-        # The kernel writes blanks and backslashes of a folder's name in octal.
-        folder = Path(_OCTAL.sub(lambda code: chr(int(code[1], 8)), fields[1]))
-        if target.is_relative_to(folder) and len(folder.parts) >= best:
-            best, kind = len(folder.parts), fields[2]
-    return kind
 
 
 # --- what went wrong ----------------------------------------------------------------------------

@@ -167,14 +167,15 @@ attempts = Table(
     ),
     sqlite_autoincrement=True,
 )
-_OPEN = text("state IN ('dispatching', 'accepted', 'unknown', 'needs_human')")
+#: In these words and no others: a database takes the index below only for a query that says them.
+OPEN_ATTEMPTS: Final = text("state IN ('dispatching', 'accepted', 'unknown', 'needs_human')")
 Index(
     "uq_attempts_open",
     attempts.c.platform,
     attempts.c.entity_id,
     unique=True,
-    sqlite_where=_OPEN,
-    postgresql_where=_OPEN,
+    sqlite_where=OPEN_ATTEMPTS,
+    postgresql_where=OPEN_ATTEMPTS,
 )
 Index(None, *(attempts.c[name] for name in ("platform", "account_id", "effect_at")))
 
