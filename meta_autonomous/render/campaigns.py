@@ -9,7 +9,7 @@ from meta_autonomous.ports import Trace
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Block, Cell, Column, Document, Line, Span, Table, Tone
 from meta_autonomous.render.shape import plain, time_text
-from meta_autonomous.render.text import amount, clean, ratio
+from meta_autonomous.render.text import amount, clean, probability, ratio
 from meta_autonomous.render.tick import break_even_line
 
 _INDENT: Final = {Level.CAMPAIGN: "", Level.ADSET: "  ", Level.AD: "    "}
@@ -72,7 +72,7 @@ def campaigns_document(traces: Sequence[Trace], *, platform: str) -> Document:
             amount(trace.evidence.get("spend_usd")),
             ratio(number(trace.evidence.get("roas"))),
             ratio(number(trace.evidence.get("expected_roas"))),
-            ratio(number(trace.evidence.get("confidence"))),
+            probability(number(trace.evidence.get("confidence"))),
             Span(trace.decision, Tone.QUIET if trace.decision == "none" else Tone.STRONG),
             trace.entity_id,
             clean(str(trace.evidence.get("status") or "-")),

@@ -207,6 +207,15 @@ def test_an_explanation_says_what_binds_and_until_when():
     assert "changed 3 h ago" in text
 
 
+def test_an_explanation_holds_the_roas_against_break_even():
+    class AtAMargin(Explained):
+        def to_json(self):
+            return super().to_json() | {"evidence": {"roas": "2.1", "break_even_roas": "2.50"}}
+
+    text = plain_text(explanation_document(AtAMargin(), platform="sandbox", now=NOW))
+    assert "break-even      a ROAS of 2.50 at your margin; 2.10 is below it" in text
+
+
 def test_a_ledger_check_has_the_contracts_keys():
     check = LedgerCheck(ok=False, entries=12, head="12:ab", first_broken=7, message="changed")
     assert check_json(check, platform="sandbox") == {
