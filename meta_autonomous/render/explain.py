@@ -8,7 +8,7 @@ from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Document, Line, Pairs, Span, Tone, line
 from meta_autonomous.render.stakes import break_even, exact
 from meta_autonomous.render.text import clean, moment, parsed, relative
-from meta_autonomous.render.tick import visible_sentence
+from meta_autonomous.render.tick import decision_words, visible_sentence
 from meta_autonomous.render.verdicts import verdict_table
 
 
@@ -32,7 +32,7 @@ def explanation_document(explanation: Explanation, *, platform: str, now: dateti
         Pairs(
             (
                 (str(told["level"]), clean(str(told["entity_id"]))),
-                ("decision", Span(clean(str(told["decision"])), Tone.STRONG)),
+                ("decision", Span(clean(decision_words(str(told["decision"]))), Tone.STRONG)),
                 ("first binding", str(told["first_binding"] or "nothing")),
                 ("eligible again", again),
                 *((("break-even", even),) if even else ()),

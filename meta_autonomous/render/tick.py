@@ -133,6 +133,13 @@ def action_words(kind: str) -> str:
     return _ACTION_WORDS.get(kind, kind)
 
 
+def decision_words(decision: str) -> str:
+    """`scale up: blocked by policy` for a trace's `scale_up: policy_blocked`."""
+    kind, _, outcome = decision.partition(": ")
+    words, _ = OUTCOMES.get(outcome, (outcome, Tone.PLAIN))
+    return f"{action_words(kind)}: {words}" if words else kind
+
+
 def from_to(action: Json) -> str:
     """`500.00 → 600.00 USD (+20%)`, `ACTIVE → PAUSED`, or both legs of a reallocation."""
     if action["type"] == "pause":

@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from fcntl import ioctl
 from pathlib import Path
+from threading import Timer
 from typing import Any, Final
 
 import pytest
@@ -68,15 +69,16 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "units": "",
     "estimate": "export.csv --plot",
     "demo": "--days 1",
-    "sandbox serve": "--file /no/such/folder/sandbox.sqlite3",
+    "sandbox serve": "--port 99999",
 }
 #: Those whose exit code is not 0, and what it is.
-CODES: Final = {"suggestions review": 2, "actions resolve": 3, "sandbox serve": 1}
+CODES: Final = {"suggestions review": 2, "actions resolve": 3, "sandbox serve": 2}
 #: What other programs read goes out as it is, at any width.
 FOR_PROGRAMS: Final = ("ledger export", "units")
 #: A look at each shape of output in every run of the tests; the rest is slow.
 SHOWN_ALWAYS: Final = ("tick", "status", "suggestions list", "suggestions show", "explain")
 
+_LONGEST_SECONDS: Final = 120
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _COLOUR: Final = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[\d;]*m")
 _RULE: Final = re.compile(r"^[ │]*(─+)[ │]*$")
@@ -130,6 +132,8 @@ def run(command: str, output: Output, home: Path) -> Shown:
             stdout=theirs,
             stderr=err,
         ) as ran:
+            alarm = Timer(_LONGEST_SECONDS, ran.kill)
+            alarm.start()
             if ours is None:
                 assert ran.stdout is not None
                 shown = ran.stdout.read()
@@ -137,6 +141,7 @@ def run(command: str, output: Output, home: Path) -> Shown:
                 os.close(theirs)
                 shown = b"".join(_read(ours))
                 os.close(ours)
+            alarm.cancel()
         err.seek(0)
         return Shown(shown.decode().replace("\r\n", "\n"), err.read(), ran.returncode)
 
