@@ -13,7 +13,7 @@ from meta_autonomous.render.document import Cell, Column, Table, text_of
 from meta_autonomous.render.text import UNKNOWN, visible
 
 GAP: Final = 2
-_WIDEST: Final = 60  # more than this a column may want, but a terminal need not give
+_WIDEST: Final = 40  # more than this a column may want, but a terminal need not give
 _LEAST: Final = 16  # what is left of a column whose text wraps
 _LEADING: Final = 2
 _NARROWEST: Final = 4

@@ -41,8 +41,8 @@ ARGUMENTS: Final[Mapping[str, str]] = {
     "actions resolve": "{executed} --applied --reason seen",
     "campaigns list": "",
     "creatives list": "",
-    "creatives approve": "{creative}",
-    "creatives reject": "{creative} --reason off-brand",
+    "creatives approve": "{rejected creative}",
+    "creatives reject": "{approved creative} --reason off-brand",
     "explain": "{campaign}",
     "mode show": "",
     "mode set": "auto",
@@ -158,7 +158,7 @@ def _read(terminal: int) -> Iterator[bytes]:
 @dataclass(frozen=True, slots=True)
 class Prepared:
     folder: Path
-    ids: Mapping[str, str]
+    ids: Mapping[str, object]
 
     def command(self, name: str) -> str:
         return f"{name} {ARGUMENTS[name]}".strip().format_map(self.ids)
@@ -176,9 +176,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
         return json.loads(shown.out)
 
     told("tick")
-    pending = {one["type"]: one["id"] for one in told("suggestions list")}
-    told(f"suggestions approve {pending['scale_down']}")
-    told(f"suggestions reject {pending['reallocate']}")
+    raises = [one for one in told("suggestions list") if one["type"] == "scale_up"]
+    pending, executed, rejected = (one["id"] for one in raises)
+    told(f"suggestions approve {executed}")
+    told(f"suggestions reject {rejected}")
+    approved, refused = (one["id"] for one in told("creatives list")[:2])
+    told(f"creatives reject {refused}")
     (folder / ".env").write_text("PROFIT_MARGIN=0.4\n")
     (folder / "plan.json").write_text(
         '{"kind": "campaign", "name": "New", "daily_budget_usd": 50, "pixel_id": "1", '
@@ -191,11 +194,12 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     return Prepared(
         folder,
         {
-            "pending": str(pending["scale_up"]),
-            "executed": str(pending["scale_down"]),
-            "creative": str(told("creatives list")[0]["id"]),
-            "campaign": str(told("suggestions list")[0]["campaign_id"]),
-            "alert": str(told("alerts list")[0]["key"]),
+            "pending": pending,
+            "executed": executed,
+            "approved creative": approved,
+            "rejected creative": refused,
+            "campaign": raises[0]["campaign_id"],
+            "alert": told("alerts list")[0]["key"],
         },
     )
 
