@@ -81,6 +81,9 @@ SHOWN_ALWAYS: Final = ("tick", "status", "suggestions list", "suggestions show",
 _LONGEST_SECONDS: Final = 120
 _ESCAPE: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _COLOUR: Final = re.compile(r"\x1b\[(?:[\d;]*;)?(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])[\d;]*m")
+_DRAWN: Final = re.compile(r"[╭╮╰╯│─█░├┤●┊]|[▁-▇]+")
+#: What is longer may be folded where it has no room.
+_LONGEST_WORD: Final = 16
 _RULE: Final = re.compile(r"^[ │]*(─+)[ │]*$")
 
 
@@ -254,9 +257,26 @@ def test_a_terminal_shows_it_whole(prepared, home, name, output):
         assert cell_len(line.rstrip()) <= output.columns, line
         assert line[:1] not in "╭│╰" or not line or line.rstrip()[-1] in "╮│╯", line
     if output is NARROW and shown.code == 0:
-        beside = Path(shutil.copytree(prepared.folder, home.with_name("beside")))
-        wide = run(prepared.command(name), Output("wide", 400), beside)
-        assert _titles(lines) <= _titles(wide.text.splitlines())
+        wide = _elsewhere(prepared, name, home, Output("wide", 400))
+        assert _titles(lines) <= _titles(wide.splitlines())
+        known = _words(wide) | _words(_elsewhere(prepared, name, home, TERMINAL))
+        long = [word for word in known if len(word) > _LONGEST_WORD]
+        broken = [
+            word for word in _words(shown.text) - known if not any(word in one for one in long)
+        ]
+        assert not broken
+
+
+def _elsewhere(prepared: Prepared, name: str, home: Path, output: Output) -> str:
+    """What the same command shows on the same state at another width."""
+    beside = shutil.copytree(prepared.folder, home.with_name(f"{home.name} {output.columns}"))
+    return run(prepared.command(name), output, Path(beside)).text
+
+
+def _words(text: str) -> set[str]:
+    """Without numbers, which may differ from run to run, and without what is only drawn."""
+    words = _DRAWN.sub(" ", text).split()
+    return {word for word in words if not any(sign.isdigit() for sign in word)}
 
 
 def _titles(lines: list[str]) -> set[str]:
