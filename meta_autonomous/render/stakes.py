@@ -31,7 +31,7 @@ def if_nothing_is_done(record: ActionRecord) -> str:
     """What goes on while nobody decides."""
     again = "The suggestion ends and is made again while the figures hold."
     if record.type is ActionType.PAUSE:
-        return f"It keeps spending{_per_day(record.evidence)} at this ROAS. {again}"
+        return f"It keeps spending{_per_day(record)} at this ROAS. {again}"
     if record.type is ActionType.RESUME:
         return f"It stays paused. {again}"
     if record.type is ActionType.REALLOCATE:
@@ -102,8 +102,9 @@ def _roas(day: Mapping[str, Any]) -> Decimal | None:
     return (value or Decimal(0)) / spend if spend else None
 
 
-def _per_day(evidence: Mapping[str, Any]) -> str:
-    spends = [exact(day.get("spend")) for day in rows_of(evidence.get("days"))]
+def _per_day(record: ActionRecord) -> str:
+    spends = [exact(day.get("spend")) for day in rows_of(record.evidence.get("days"))]
     known = [spend for spend in spends if spend is not None]
-    # The days are in the account's currency, which the card's other lines name.
-    return f" about {sum(known) / len(known):,.2f} a day" if known else ""
+    if not known:
+        return ""
+    return f" about {sum(known) / len(known):,.2f} {record.currency} a day"

@@ -259,19 +259,20 @@ def test_a_terminal_shows_it_whole(prepared, home, name, output):
         assert cell_len(line.rstrip()) <= output.columns, line
         assert line[:1] not in "╭│╰" or not line or line.rstrip()[-1] in "╮│╯", line
     if output is NARROW and shown.code == 0:
-        wide = _elsewhere(prepared, name, home, Output("wide", 400))
+        wide, *others = (_elsewhere(prepared, name, home, columns) for columns in (400, 120, 80))
         assert _titles(lines) <= _titles(wide.splitlines())
-        known = _words(wide) | _words(_elsewhere(prepared, name, home, TERMINAL))
+        known = _words(" ".join((wide, *others)))
         long = [word for word in known if len(word) > _LONGEST_WORD]
         new = [word for word in _words(shown.text) - known if not _has_number(word)]
         broken = [word for word in new if not any(word in one for one in long)]
         assert not broken
 
 
-def _elsewhere(prepared: Prepared, name: str, home: Path, output: Output) -> str:
-    """What the same command shows on the same state at another width."""
-    beside = shutil.copytree(prepared.folder, home.with_name(f"{home.name} {output.columns}"))
-    return run(prepared.command(name), output, Path(beside)).text
+def _elsewhere(prepared: Prepared, name: str, home: Path, columns: int) -> str:
+    """What the same command shows on the same state, in the same folder, at another width."""
+    shutil.rmtree(home)
+    shutil.copytree(prepared.folder, home)
+    return run(prepared.command(name), Output("elsewhere", columns), home).text
 
 
 def _words(text: str) -> set[str]:

@@ -39,7 +39,7 @@ def test_a_card_is_enough_to_decide_by():
 @pytest.mark.parametrize(
     ("of", "words"),
     [
-        (pause(evidence={"days": DAYS}), "It keeps spending about 66.67 a day"),
+        (pause(evidence={"days": DAYS}), "It keeps spending about 66.67 USD a day"),
         (record(type=ActionType.RESUME), "It stays paused."),
         (record(type=ActionType.REALLOCATE), "Both budgets stay."),
     ],
