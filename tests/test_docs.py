@@ -6,6 +6,7 @@
 import asyncio
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from typer.main import get_command
 
 from meta_autonomous.cli.app import app
 from meta_autonomous.cli.failures import _EXIT_CODES
-from meta_autonomous.config import KEYS, TABLES, template
+from meta_autonomous.config import KEYS, TABLES, load, template
 from meta_autonomous.config.keys import FX
 from meta_autonomous.config.showing import shown
 from meta_autonomous.decision.policy_engine import POLICY_RULES
@@ -360,6 +361,36 @@ def test_every_command_that_the_readme_quotes_exists():
             name.split() == first[: len(name.split())] or name.split()[: len(first)] == first
             for name in known
         ), f"`meta-auto {words}` is no command"
+
+
+def quoted_command_lines() -> list[str]:
+    """Every command line of a shell block, without its comment and without `$` and variables."""
+    fenced = re.findall(
+        r"^```(\w*)\n(.*?)^```$", README.read_text(), flags=re.DOTALL | re.MULTILINE
+    )
+    blocks = [inside for language, inside in fenced if language in ("", "sh")]
+    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+    found = (re.match(r"(?:\$ )?(?:\w+=\S+ )*(?:\.venv/bin/)?meta-auto (.+)", at) for at in lines)
+    return sorted({at[1].replace(" …", "").strip() for at in found if at})
+
+
+@pytest.mark.parametrize("quoted", quoted_command_lines())
+def test_every_command_line_of_the_readme_is_understood(quoted):
+    """Parsed as the program parses it: an option that is gone, or an argument too many, fails."""
+    command, words = get_command(app), shlex.split(quoted)
+    context = command.make_context("meta-auto", [], resilient_parsing=True)
+    while hasattr(command, "commands"):
+        command = command.commands[words.pop(0)]
+    command.make_context(command.name, words, parent=context)
+
+
+def test_the_readmes_configuration_is_a_valid_one(tmp_path):
+    found = re.findall(r"```toml\n(.*?)```", README.read_text(), flags=re.DOTALL)
+    assert found
+    for block in found:
+        file = tmp_path / "config.toml"
+        file.write_text(block)
+        assert load(file, {"HOME": str(tmp_path)}, tmp_path).book().overrides
 
 
 def test_the_readme_says_what_the_changelog_and_the_package_say():

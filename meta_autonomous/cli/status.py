@@ -36,7 +36,8 @@ def _status(session: Session) -> tuple[Mapping[str, Any], datetime]:
         from meta_autonomous.operations.status import status as status_of
 
         now = reading_time(loaded)
-        return status_of(store, loaded.system(), loaded.book(), now=now).to_json(), now
+        told = status_of(store, loaded.system(), loaded.book(), loaded.rates(), now=now)
+        return told.to_json(), now
 
 
 def _watch(session: Session) -> int:

@@ -223,7 +223,7 @@ def _all_pending(session: Session, *, yes: bool) -> list[int]:
             )
         from meta_autonomous.render import output
 
-        output.show(render.suggestions_document(records, platform=platform, now=now))
+        output.show(render.approval_document(records, platform=platform, now=now))
         if not typer.confirm(f"Approve all {len(records)}?"):
             output.complain("Nothing was done.")
             raise typer.Exit

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from meta_autonomous.decision.calibration import Share
 from meta_autonomous.decision.limits import PolicyBook
+from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.domain.quantities import Currency, Rates, UnknownCurrency
+from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.domain.verdict import Ruling
 from meta_autonomous.operations.calibration import Calibration, calibrate, holdout_shape
+from meta_autonomous.operations.portfolio import Portfolio, month_json, portfolio, rate_of
 from meta_autonomous.ports import ActionRecord, AlertRecord, Store, System, Trace
 
 _NOT_MEASURED: Final = "candidate.measured"
@@ -100,6 +102,9 @@ class Report:
     calibration: tuple[CalibrationBin, ...] = ()
     #: What the hold-out shows, as `calibration` tells it. None where nothing is left alone.
     holdout: Mapping[str, Any] | None = None
+    #: The ROAS at which nothing is earned or lost, at PROFIT_MARGIN. None without a margin.
+    break_even: Decimal | None = None
+    portfolio: Portfolio | None = None
 
     @property
     def is_calibration_telling(self) -> bool:
@@ -164,7 +169,16 @@ class Report:
             "alerts": [alert.key for alert in self.alerts],
             "pending": self.pending,
             "unpriced_accounts": list(self.unpriced),
+            "break_even_roas": None if self.break_even is None else float(self.break_even),
+            "month": None if self.portfolio is None else month_json(self.portfolio.month),
+            "accounts": self.accounts(),
         }
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Each ad account as it stands today."""
+        if self.portfolio is None:
+            return []
+        return [account.to_json() for account in self.portfolio.accounts]
 
 
 def report(
@@ -207,6 +221,8 @@ def report(
         last_tick_at=None if ended is None else datetime.fromisoformat(str(ended)),
         calibration=tuple(_came_true(calibration)),
         holdout=holdout_shape(calibration) if has_holdout else None,
+        break_even=break_even_roas(limits.profit_margin),
+        portfolio=portfolio(store, system, book, rates, ticks=(last,), now=now),
     )
 
 
@@ -244,16 +260,14 @@ def _days(
     value: dict[date, Decimal] = defaultdict(Decimal)
     unpriced = []
     for account_id in account_ids:
-        rate = _rate(store.account(account_id).currency, rates)
+        rate = rate_of(store.account(account_id).currency, rates)
         if rate is None:
             unpriced.append(account_id)
             continue
         # An account east of Greenwich may have a later day already.
-        ads = store.stored_days(account_id, since=since, until=today + timedelta(days=1))
-        for facts_of_ad in ads.values():
-            for day, facts in facts_of_ad.items():
-                spent[day] += facts.spend_micros / _MICROS * rate
-                value[day] += facts.value_micros / _MICROS * rate
+        for day, (spend, sales) in store.day_totals(account_id, since=since).items():
+            spent[day] += spend / _MICROS * rate
+            value[day] += sales / _MICROS * rate
     first = min(spent, default=today)
     last = max(today, max(spent, default=today))
     count = (last - max(since, first)).days + 1
@@ -262,13 +276,6 @@ def _days(
         DayTotal(day=day, spent_usd=spent[day], value_usd=value[day], is_today=day >= today)
         for day in days
     ), tuple(unpriced)
-
-
-def _rate(code: str | None, rates: Rates) -> Decimal | None:
-    try:
-        return None if code is None else rates.rate(Currency(code))
-    except UnknownCurrency:
-        return None
 
 
 def _campaigns(traces: Sequence[Trace]) -> Iterator[CampaignRoas]:

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.decision.waiting import held_out
 from meta_autonomous.domain.action import Action, ActionStatus, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
-from meta_autonomous.domain.quantities import Money
+from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.operations.shapes import STANDING, standing
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import WORKER, ActionRecord
@@ -56,7 +56,9 @@ def rebuild(
         entity = snapshot.entity(entity_id)
         if entity is None:
             return None, f"{entity_id} is no longer there."
-        changes = _difference(found_then, standing(entity), _matters_to(record.type))
+        changes = _difference(
+            found_then, standing(entity), _matters_to(record.type), snapshot.account.currency
+        )
         if changes:
             return None, (
                 f"{entity.level} {entity_id} has changed since it was suggested: {changes}. "
@@ -94,10 +96,24 @@ def _matters_to(kind: ActionType) -> Collection[str]:
     return ("status",) if kind is ActionType.PAUSE else STANDING
 
 
-def _difference(then: Mapping[str, Any], is_now: Mapping[str, Any], keys: Collection[str]) -> str:
+def _difference(
+    then: Mapping[str, Any], is_now: Mapping[str, Any], keys: Collection[str], currency: Currency
+) -> str:
+    """`budget 100.00 USD → 105.00 USD, status ACTIVE → PAUSED`."""
     changes = [
-        f"{key.replace('_', ' ')} {then.get(key)} -> {is_now.get(key)}"
+        f"{_WORDS.get(key, key)} {_told(key, then.get(key), currency)} → "
+        f"{_told(key, is_now.get(key), currency)}"
         for key in keys
         if then.get(key) != is_now.get(key)
     ]
     return ", ".join(changes)
+
+
+#: The keys of `standing` in a person's words.
+_WORDS: Final = {"budget_kind": "kind of budget", "budget_minor": "budget"}
+
+
+def _told(key: str, value: Any, currency: Currency) -> str:
+    if value is None:
+        return "none"
+    return str(Money(value, currency)) if key == "budget_minor" else str(value)

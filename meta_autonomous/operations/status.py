@@ -9,6 +9,8 @@ from typing import Any
 
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.action import ActionStatus
+from meta_autonomous.domain.quantities import Rates
+from meta_autonomous.operations.portfolio import Portfolio, month_json, portfolio
 from meta_autonomous.operations.shapes import counts_of
 from meta_autonomous.ports import AlertRecord, Json, Store, System
 
@@ -37,6 +39,7 @@ class StatusReport:
     in_doubt: int
     spent_usd: Decimal
     book: PolicyBook
+    portfolio: Portfolio
 
     @property
     def interval(self) -> timedelta:
@@ -80,6 +83,9 @@ class StatusReport:
                 for alert in self.alerts
             ],
             "today": self.today(),
+            "month": month_json(self.portfolio.month),
+            "accounts": [account.to_json() for account in self.portfolio.accounts],
+            "warnings": list(self.portfolio.warnings),
         }
 
     def today(self) -> dict[str, Any]:
@@ -106,7 +112,9 @@ class StatusReport:
         }
 
 
-def status(store: Store, system: System, book: PolicyBook, *, now: datetime) -> StatusReport:
+def status(
+    store: Store, system: System, book: PolicyBook, rates: Rates, *, now: datetime
+) -> StatusReport:
     """`now` is the local clock; on the sandbox, its own."""
     runtime = store.runtime()
     last = store.last_tick()
@@ -124,6 +132,7 @@ def status(store: Store, system: System, book: PolicyBook, *, now: datetime) -> 
         in_doubt=len(store.open_attempts()),
         spent_usd=_spent(ticks_today),
         book=book,
+        portfolio=portfolio(store, system, book, rates, ticks=(last or {}, *ticks_today), now=now),
     )
 
 

@@ -80,6 +80,10 @@ class Store(Protocol):
         """Latest known rows by ad id, both days included."""
         ...
 
+    def day_totals(self, account_id: str, *, since: date) -> Mapping[date, tuple[int, int]]:
+        """Spend and purchase value of the whole account, in micros, by the latest readings."""
+        ...
+
     def ad_parents(self, account_id: str) -> Mapping[str, tuple[str, str]]:
         """The ad set and the campaign of every ad that ever had rows."""
         ...

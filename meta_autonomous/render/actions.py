@@ -1,5 +1,6 @@
 """Suggestions and actions: rows of one table, in lists, in full, and after a decision."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -21,8 +22,24 @@ from meta_autonomous.render.document import (
     line,
 )
 from meta_autonomous.render.shape import plain, time_text
-from meta_autonomous.render.text import clean, moment, ratio, relative, span
-from meta_autonomous.render.tick import action_words, entity_words, from_to, visible_sentence
+from meta_autonomous.render.stakes import drawn_roas, exact, moved
+from meta_autonomous.render.text import (
+    clean,
+    counted,
+    moment,
+    probability,
+    ratio,
+    relative,
+    span,
+    usd,
+)
+from meta_autonomous.render.tick import (
+    action_words,
+    break_even_line,
+    entity_words,
+    from_to,
+    visible_sentence,
+)
 
 _TONES: Final[Mapping[str, Tone]] = {
     ActionStatus.SUGGESTED: Tone.STRONG,
@@ -77,6 +94,7 @@ def suggestion_json(record: ActionRecord, *, platform: str) -> dict[str, Any]:
         "currency": record.currency,
         "change_pct": number(record.change_pct),
         "roas": number(record.roas),
+        "break_even_roas": number(exact(record.evidence.get("break_even_roas"))),
         "confidence": number(record.confidence),
         "reason": record.reason,
         "created_at": time_text(record.created_at),
@@ -130,6 +148,8 @@ def suggestions_document(
     columns = (
         Column("id", is_number=True),
         *_COLUMNS,
+        Column("moves", below="moves {}"),
+        Column("last days", below="{}"),
         _REASON,
         Column("age", below="{} old"),
         Column("expires", below="expires {}"),
@@ -138,6 +158,8 @@ def suggestions_document(
         (
             str(record.id),
             *_row(record),
+            moved(record),
+            drawn_roas(record.evidence),
             _reason(record),
             span(now - record.created_at),
             relative(record.expires_at, now),
@@ -148,6 +170,7 @@ def suggestions_document(
         banner(platform),
         Line(),
         Table(columns, rows, empty="No suggestions are waiting."),
+        *_break_even(records),
         *_advice(records),
     )
 
@@ -170,7 +193,37 @@ def actions_document(records: Sequence[ActionRecord], *, platform: str) -> Docum
         )
         for record in records
     )
-    return Document.of(banner(platform), Line(), Table(columns, rows, empty="No actions found."))
+    return Document.of(
+        banner(platform),
+        Line(),
+        Table(columns, rows, empty="No actions found."),
+        *_break_even(records),
+    )
+
+
+def approval_document(
+    records: Sequence[ActionRecord], *, platform: str, now: datetime
+) -> Document:
+    """What stands to be approved at once, and what it comes to."""
+    return Document(
+        (
+            *suggestions_document(records, platform=platform, now=now).blocks,
+            Line(),
+            line(Span(in_all(records), Tone.STRONG)),
+        )
+    )
+
+
+def in_all(records: Sequence[ActionRecord]) -> str:
+    """`3 suggestions: 2 pause, 1 scale up; in all $312 a day less.`"""
+    kinds = Counter(action_words(record.type) for record in records)
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    known = [record.amount_usd for record in records if record.amount_usd is not None]
+    total = sum(known, Decimal(0))
+    unknown = len(records) - len(known)
+    besides = f", and {unknown} of unknown size" if unknown else ""
+    change = f"{usd(abs(total))} a day {'more' if total > 0 else 'less'}" if total else "no change"
+    return f"{counted(len(records), 'suggestion')}: {told}; in all {change}{besides}."
 
 
 def handled_document(results: Sequence[Handled], *, platform: str) -> Document:
@@ -207,7 +260,7 @@ def _row(record: ActionRecord) -> tuple[Cell, ...]:
         action_words(record.type),
         from_to(action_sides(record)),
         ratio(record.roas),
-        ratio(record.confidence),
+        probability(record.confidence),
         status_words(record),
     )
 
@@ -238,6 +291,13 @@ def status_words(record: ActionRecord) -> Span:
 
 def _words(status: str) -> str:
     return str(status).replace("_", " ")
+
+
+def _break_even(records: Sequence[ActionRecord]) -> Iterator[Block]:
+    known = (exact(record.evidence.get("break_even_roas")) for record in records)
+    even = next((roas for roas in known if roas is not None), None)
+    if even is not None:
+        yield break_even_line(even)
 
 
 def _advice(records: Sequence[ActionRecord]) -> Iterator[Block]:

@@ -9,8 +9,8 @@ from meta_autonomous.ports import Trace
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Block, Cell, Column, Document, Line, Span, Table, Tone
 from meta_autonomous.render.shape import plain, time_text
-from meta_autonomous.render.text import amount, clean, ratio
-from meta_autonomous.render.tick import break_even_line
+from meta_autonomous.render.text import amount, clean, probability, ratio
+from meta_autonomous.render.tick import break_even_line, decision_words
 
 _INDENT: Final = {Level.CAMPAIGN: "", Level.ADSET: "  ", Level.AD: "    "}
 _RANK: Final = {level: rank for rank, level in enumerate(Level)}
@@ -72,8 +72,8 @@ def campaigns_document(traces: Sequence[Trace], *, platform: str) -> Document:
             amount(trace.evidence.get("spend_usd")),
             ratio(number(trace.evidence.get("roas"))),
             ratio(number(trace.evidence.get("expected_roas"))),
-            ratio(number(trace.evidence.get("confidence"))),
-            Span(trace.decision, Tone.QUIET if trace.decision == "none" else Tone.STRONG),
+            probability(number(trace.evidence.get("confidence"))),
+            _decision(trace.decision),
             trace.entity_id,
             clean(str(trace.evidence.get("status") or "-")),
             trace.first_binding or "-",
@@ -82,6 +82,10 @@ def campaigns_document(traces: Sequence[Trace], *, platform: str) -> Document:
     )
     table = Table(_COLUMNS, rows, empty="No tick has seen a campaign yet: run meta-auto tick.")
     return Document.of(banner(platform), Line(), table, *_break_even(traces))
+
+
+def _decision(decision: str) -> Span:
+    return Span(decision_words(decision), Tone.QUIET if decision == "none" else Tone.STRONG)
 
 
 def _break_even(traces: Sequence[Trace]) -> Iterator[Block]:

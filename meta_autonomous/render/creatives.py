@@ -46,7 +46,7 @@ def creatives_document(
         Column("first seen"),
         Column("decided by", below="by {}"),
         Column("account", below="account {}"),
-        Column("ads that run it", may_wrap=True),
+        Column("ads that run it", may_wrap=True, below="run by {}"),
     )
     rows = tuple(
         (

@@ -6,8 +6,9 @@ from typing import Any, Protocol
 
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Document, Line, Pairs, Span, Tone, line
+from meta_autonomous.render.stakes import break_even, exact
 from meta_autonomous.render.text import clean, moment, parsed, relative
-from meta_autonomous.render.tick import visible_sentence
+from meta_autonomous.render.tick import decision_words, visible_sentence
 from meta_autonomous.render.verdicts import verdict_table
 
 
@@ -20,6 +21,8 @@ class Explanation(Protocol):
 def explanation_document(explanation: Explanation, *, platform: str, now: datetime) -> Document:
     told = explanation.to_json()
     eligible = parsed(told["eligible_again_at"])
+    evidence: Mapping[str, Any] = told.get("evidence", {})
+    even = break_even(evidence, exact(evidence.get("roas")))
     again = f"{moment(eligible)} ({relative(eligible, now)})" if eligible else "-"
     return Document.of(
         banner(platform),
@@ -29,9 +32,10 @@ def explanation_document(explanation: Explanation, *, platform: str, now: dateti
         Pairs(
             (
                 (str(told["level"]), clean(str(told["entity_id"]))),
-                ("decision", Span(clean(str(told["decision"])), Tone.STRONG)),
+                ("decision", Span(clean(decision_words(str(told["decision"]))), Tone.STRONG)),
                 ("first binding", str(told["first_binding"] or "nothing")),
                 ("eligible again", again),
+                *((("break-even", even),) if even else ()),
             )
         ),
         Line(),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+from meta_autonomous.operations.portfolio import month_json
 from meta_autonomous.operations.report import OUTCOMES, Report
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.calibration import holdout_sentences
@@ -19,11 +20,13 @@ from meta_autonomous.render.document import (
     Tone,
     line,
 )
+from meta_autonomous.render.portfolio import accounts_table, month_line
 from meta_autonomous.render.text import clean, counted, percent, ratio, usd
+from meta_autonomous.render.tick import break_even_line, decision_words
 
 _CAMPAIGNS: Final = (
     Column("campaign", may_wrap=True),
-    Column("spend $", is_number=True),
+    Column("spend", is_number=True),
     Column("ROAS", is_number=True),
     Column("90 % interval", is_number=True),
     Column("last decision", below="{}"),
@@ -59,6 +62,12 @@ def _blocks(report: Report, written: str) -> Iterator[Block]:
     )
     told = f"{usd(today.spent_usd)} / {usd(report.cap_usd)} ({percent(share)})"
     yield Bar("Today", share, told)
+    if report.portfolio is not None:
+        yield month_line(month_json(report.portfolio.month))
+        accounts = tuple(accounts_table(report.accounts()))
+        if accounts:
+            yield Line()
+            yield from accounts
     yield Line()
     yield Table(
         _CAMPAIGNS,
@@ -68,12 +77,14 @@ def _blocks(report: Report, written: str) -> Iterator[Block]:
                 usd(each.spend_usd),
                 ratio(each.roas),
                 f"{ratio(each.low)} to {ratio(each.high)}",
-                each.decision,
+                decision_words(each.decision),
             )
             for each in report.campaigns[:_MOST]
         ),
         empty="No campaign with spend was read yet.",
     )
+    if report.break_even is not None:
+        yield break_even_line(report.break_even)
     yield Line()
     yield Table(
         _BLOCKS,

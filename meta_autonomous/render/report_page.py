@@ -4,17 +4,20 @@ even if it were not escaped."""
 
 import base64
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from hashlib import sha256
 from html import escape
-from typing import Final
+from typing import Any, Final
 
 from meta_autonomous.operations.report import OUTCOMES, CampaignRoas, DayTotal, Report
 from meta_autonomous.render import svg
 from meta_autonomous.render.calibration import holdout_sentences
+from meta_autonomous.render.document import text_of
+from meta_autonomous.render.portfolio import accounts_table
 from meta_autonomous.render.report_style import STYLE
 from meta_autonomous.render.text import clean, counted, moment, percent, ratio, usd
+from meta_autonomous.render.tick import decision_words
 
 _MOST_CAMPAIGNS: Final = 20
 _MOST_RULES: Final = 10
@@ -57,6 +60,9 @@ def _sections(report: Report) -> Iterator[str]:
         yield _alerts(report)
     yield _spend(report)
     yield _roas(report)
+    accounts = report.accounts()
+    if len(accounts) > 1 or any(account["overrides"] for account in accounts):
+        yield _accounts(accounts)
     yield f'<div class="pair">{_actions(report)}{_blocks(report)}</div>'
     if report.is_calibration_telling:
         yield _calibration(report)
@@ -220,7 +226,7 @@ def _roas(report: Report) -> str:
                 ratio(each.roas),
                 ratio(each.expected),
                 f"{ratio(each.low)} to {ratio(each.high)}",
-                each.decision,
+                decision_words(each.decision),
             )
             for each in report.campaigns
         ],
@@ -232,8 +238,27 @@ def _roas(report: Report) -> str:
         + ". The dot is what was measured, the line where the true ROAS lies nine times out of "
         "ten, once late purchases have come in. Marks: "
         + ", ".join(f"{name} {value:g}" for name, value in report.thresholds.items())
-        + ".",
+        + "."
+        + _break_even(report),
         str(drawn) + table,
+    )
+
+
+def _break_even(report: Report) -> str:
+    if report.break_even is None:
+        return ""
+    return f" Break-even at your margin: {ratio(report.break_even)}."
+
+
+def _accounts(accounts: Sequence[Mapping[str, Any]]) -> str:
+    """Open at once, since no drawing says it."""
+    (shown,) = accounts_table(accounts)
+    rows = [tuple(text_of(cell) for cell in row) for row in shown.rows]
+    table = _table([column.title for column in shown.columns], rows)
+    return _section(
+        "Ad accounts",
+        "Today against the daily cap in force for each, and where the month leads at this pace.",
+        table.replace("<details>", "<details open>", 1),
     )
 
 
@@ -245,7 +270,8 @@ def _interval(each: CampaignRoas, report: Report) -> svg.Interval:
         point=each.roas,
         told=f"{ratio(each.roas)} ({ratio(each.low)}–{ratio(each.high)})",
         kind=_kind(each, report),
-        hint=f"{clean(each.name)}: {usd(each.spend_usd)} spent; last decision: {each.decision}",
+        hint=f"{clean(each.name)}: {usd(each.spend_usd)} spent; last decision: "
+        + decision_words(each.decision),
     )
 
 

@@ -15,6 +15,7 @@ from rich.panel import Panel
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from meta_autonomous.render.columns import GAP, Layout, laid_out, needs_of
 from meta_autonomous.render.document import (
     Bar,
     Block,
@@ -29,7 +30,7 @@ from meta_autonomous.render.document import (
     text_of,
     tone_of,
 )
-from meta_autonomous.render.text import UNKNOWN, visible
+from meta_autonomous.render.text import visible
 
 _STYLES: Final = {
     Tone.PLAIN: "",
@@ -40,10 +41,8 @@ _STYLES: Final = {
     Tone.BAD: "bold red",
 }
 _BAR_WIDTH: Final = 30
-_GAP: Final = 2
+_SHORTEST_BAR: Final = 8
 _PADDING: Final = 2
-_WIDEST: Final = 60  # more than this a column may want, but a terminal need not give
-_NARROWEST: Final = 10
 _WATCH_SECONDS: Final = 2.0
 _NEARLY_FULL: Final = Decimal("0.9")
 
@@ -85,63 +84,39 @@ def drawn(block: Block | Box, width: int) -> RenderableType:
         case Table():
             return Group(*_table(block, width))
         case Pairs(rows):
-            grid = RichTable.grid(padding=(0, _GAP))
+            grid = RichTable.grid(padding=(0, GAP))
             for name, value in rows:
                 grid.add_row(Text(name, "dim"), _text(value))
             return grid
         case Bar(label, share, text):
-            return Text.assemble(f"{label}  ", *_bar(share), f"  {text}")
+            room = width - cell_len(label) - cell_len(text) - 2 * GAP
+            bar = _bar(share, max(min(room, _BAR_WIDTH), _SHORTEST_BAR))
+            return Text.assemble(f"{label}  ", *bar, f"  {text}")
 
 
 def _table(table: Table, width: int) -> Iterator[RenderableType]:
-    """Titles, a rule and the rows. Where there is room all stands in columns; where there is not,
-    the columns that say so move under their row, and others wrap."""
+    """Titles, a rule and the rows."""
     if not table.rows:
         yield Text(table.empty, "dim")
         return
-    needs = [
-        max(cell_len(visible(text_of(cell))) for cell in (column.title, *cells))
-        for column, cells in zip(table.columns, zip(*table.rows, strict=True), strict=True)
-    ]
-    places = list(range(len(needs)))
-    roomy = sum(min(needs[place], _WIDEST) + _GAP for place in places) <= width
-    inline = [place for place in places if roomy or not table.columns[place].below]
-    widths = _fitted([needs[place] for place in inline], table, inline, width)
-    yield _row(table, inline, widths, [Span(c.title, Tone.STRONG) for c in table.columns])
-    yield Text("─" * min(sum(widths) + _GAP * (len(widths) - 1), width), "dim")
+    layout = laid_out(table, needs_of(table, cell_len), width)
+    yield _row(layout, [Span(column.title, Tone.STRONG) for column in table.columns])
+    yield Text("─" * min(layout.width, width), "dim")
     for row in table.rows:
-        yield _row(table, inline, widths, row)
-        told = [
-            column.below.format(text_of(cell))
-            for place, (column, cell) in enumerate(zip(table.columns, row, strict=True))
-            if place not in inline and text_of(cell) not in ("", UNKNOWN)
-        ]
+        yield _row(layout, row)
+        told = layout.below(row)
         if told:
-            yield Padding(Text(visible(" · ".join(told)), "dim"), (0, 0, 0, 2 * _GAP))
+            yield Padding(Text(visible(told), "dim"), (0, 0, 0, 2 * GAP))
 
 
-def _fitted(needs: list[int], table: Table, inline: list[int], width: int) -> list[int]:
-    """Widths that fit: what may wrap gives way, the widest first, down to a least width."""
-    widths = list(needs)
-    elastic = [n for n, place in enumerate(inline) if table.columns[place].may_wrap]
-    while sum(widths) + _GAP * (len(widths) - 1) > width:
-        widest = max(elastic, key=lambda n: widths[n], default=None)
-        if widest is None or widths[widest] <= _NARROWEST:
-            break
-        widths[widest] -= 1
-    return widths
-
-
-def _row(
-    table: Table, inline: list[int], widths: list[int], cells: Sequence[Cell]
-) -> RenderableType:
-    grid = RichTable.grid(padding=(0, _GAP, 0, 0))
-    for place, width in zip(inline, widths, strict=True):
-        column = table.columns[place]
+def _row(layout: Layout, cells: Sequence[Cell]) -> RenderableType:
+    grid = RichTable.grid(padding=(0, GAP, 0, 0), pad_edge=False)
+    for place, width in layout.widths.items():
+        column = layout.table.columns[place]
         grid.add_column(
             justify="right" if column.is_number else "left", width=width, overflow="fold"
         )
-    grid.add_row(*(_text(cells[place]) for place in inline))
+    grid.add_row(*(_text(cells[place]) for place in layout.widths))
     return grid
 
 
@@ -150,7 +125,7 @@ def _text(cell: Cell) -> Text:
     return Text(visible(text_of(cell)), _STYLES[tone_of(cell)])
 
 
-def _bar(share: Decimal) -> tuple[Text, Text]:
-    filled = int(min(max(share, Decimal(0)), Decimal(1)) * _BAR_WIDTH)
+def _bar(share: Decimal, width: int) -> tuple[Text, Text]:
+    filled = int(min(max(share, Decimal(0)), Decimal(1)) * width)
     tone = Tone.BAD if share > 1 else Tone.WARN if share > _NEARLY_FULL else Tone.GOOD
-    return Text("█" * filled, _STYLES[tone]), Text("░" * (_BAR_WIDTH - filled), "dim")
+    return Text("█" * filled, _STYLES[tone]), Text("░" * (width - filled), "dim")

@@ -17,6 +17,7 @@ from meta_autonomous.render.document import (
     Tone,
     line,
 )
+from meta_autonomous.render.portfolio import accounts_table, month_line
 from meta_autonomous.render.text import counted, parsed, relative, usd
 from meta_autonomous.render.tick import said
 
@@ -60,6 +61,10 @@ def _blocks(status: Json, now: datetime) -> Iterator[Block]:
     yield Pairs(tuple(_counts(today)))
     yield Line()
     yield from _spend(today)
+    if status.get("month"):
+        yield month_line(status["month"])
+    for warning in status.get("warnings", ()):
+        yield line(Span("Warning: ", Tone.WARN), said(warning))
     for key, words in (("pending", "suggestion"), ("in_doubt", "action")):
         count = status.get(key)
         if isinstance(count, int) and count:
@@ -69,6 +74,10 @@ def _blocks(status: Json, now: datetime) -> Iterator[Block]:
         yield line(Span("No alerts", Tone.GOOD))
     for alert in status["alerts"]:
         yield line(Span("Alert: ", Tone.BAD), said(alert))
+    accounts = tuple(accounts_table(status.get("accounts", ())))
+    if accounts:
+        yield Line()
+        yield from accounts
 
 
 def _running(status: Json) -> Span:

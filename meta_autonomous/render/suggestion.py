@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionStatus, ActionType
@@ -23,25 +23,30 @@ from meta_autonomous.render.document import (
     line,
 )
 from meta_autonomous.render.shape import plain, time_text
+from meta_autonomous.render.stakes import (
+    break_even,
+    exact,
+    if_nothing_is_done,
+    moved,
+    roas_by_day,
+    rows_of,
+)
 from meta_autonomous.render.text import (
     UNKNOWN,
-    amount,
     clean,
     moment,
     percent,
     ratio,
     relative,
-    usd,
 )
 from meta_autonomous.render.tick import action_words, from_to, visible_sentence
 from meta_autonomous.render.verdicts import verdict_table
 
-_LEVELS: Final = "▁▂▃▄▅▆▇█"
-_NO_SPEND: Final = "·"
-_WINDOW_DAYS: Final = 7
 _FEW: Final = 3
 #: Already on the card, or what only an approval must find again.
-_NOT_IN_EVIDENCE: Final = frozenset({"base", "days", "expected_roas", "interval"})
+_NOT_IN_EVIDENCE: Final = frozenset(
+    {"base", "break_even_roas", "days", "expected_roas", "interval"}
+)
 #: The estimator's own quantities, in words.
 _FACTS: Final = {
     "exposure": "spend that has had time to convert ($)",
@@ -94,6 +99,9 @@ def card(record: ActionRecord, now: datetime) -> Box:
         ("why", visible_sentence(record.reason)),
         ("how sure", how_sure(record)),
     ]
+    even = break_even(record.evidence, record.roas)
+    if even:
+        rows.append(("break-even", even))
     trend = roas_by_day(record.evidence)
     if trend:
         rows.append(("last days", trend))
@@ -119,55 +127,9 @@ def how_sure(record: ActionRecord) -> str:
     told = f"{percent(_whole(record.confidence))} · true ROAS about {ratio(record.expected_roas)}"
     interval = record.evidence.get("interval")
     if isinstance(interval, Sequence) and len(interval) == 2:  # noqa: PLR2004 - low and high
-        low, high = (_decimal(bound) for bound in interval)
+        low, high = (exact(bound) for bound in interval)
         told += f", 90 % sure between {ratio(low)} and {ratio(high)}"
     return told
-
-
-def moved(record: ActionRecord) -> str:
-    """The money that it moves, per day and in dollars."""
-    if record.type is ActionType.REALLOCATE:
-        before, after = _decimal(record.current_budget), _decimal(record.proposed_budget)
-        if before is None or after is None:
-            return UNKNOWN
-        return f"{amount(before - after, record.currency)} a day from one ad set to the other"
-    if record.amount_usd is None:
-        return UNKNOWN
-    direction = "more" if record.amount_usd > 0 else "less"
-    return f"{usd(abs(record.amount_usd))} a day {direction}"
-
-
-def if_nothing_is_done(record: ActionRecord) -> str:
-    """What goes on while nobody decides."""
-    again = "The suggestion ends and is made again while the figures hold."
-    if record.type is ActionType.PAUSE:
-        return f"It keeps spending{_per_day(record.evidence)} at this ROAS. {again}"
-    if record.type is ActionType.RESUME:
-        return f"It stays paused. {again}"
-    if record.type is ActionType.REALLOCATE:
-        return f"Both budgets stay. {again}"
-    return f"The budget stays at {amount(record.current_budget, record.currency)} a day. {again}"
-
-
-def roas_by_day(evidence: Mapping[str, Any]) -> str:
-    """ROAS of the window's days as a sparkline with its two ends: `▃▅▆█▆▅▇  2.10 to 3.69`."""
-    ratios = [_roas(day) for day in _rows(evidence.get("days"))[-_WINDOW_DAYS:]]
-    known = [one for one in ratios if one is not None]
-    if not known:
-        return ""
-    return f"{sparkline(ratios)}  ROAS a day, {ratio(min(known))} to {ratio(max(known))}"
-
-
-def sparkline(values: Sequence[Decimal | None]) -> str:
-    """One sign for each value, from zero to the largest; a dot for none."""
-    top = max((value for value in values if value is not None), default=Decimal(0))
-    if top <= 0:
-        return "".join(_NO_SPEND if value is None else _LEVELS[0] for value in values)
-    steps = len(_LEVELS) - 1
-    return "".join(
-        _NO_SPEND if value is None else _LEVELS[int(max(value, Decimal(0)) / top * steps)]
-        for value in values
-    )
 
 
 def will_send(record: ActionRecord) -> list[str]:
@@ -191,9 +153,9 @@ def _evidence(evidence: Mapping[str, Any]) -> Iterator[Block]:
     single = {
         key: value
         for key, value in evidence.items()
-        if not _rows(value) and key not in _NOT_IN_EVIDENCE
+        if not rows_of(value) and key not in _NOT_IN_EVIDENCE
     }
-    if single or _rows(evidence.get("days")):
+    if single or rows_of(evidence.get("days")):
         yield Line()
         yield line(Span("What it is based on", Tone.STRONG))
     if single:
@@ -201,7 +163,7 @@ def _evidence(evidence: Mapping[str, Any]) -> Iterator[Block]:
             tuple((_FACTS.get(key, _words(key)), _fact(value)) for key, value in single.items())
         )
     for key, value in evidence.items():
-        rows = _rows(value)
+        rows = rows_of(value)
         if rows:
             titles = tuple(rows[0])
             yield Line()
@@ -213,37 +175,11 @@ def _evidence(evidence: Mapping[str, Any]) -> Iterator[Block]:
             )
 
 
-def _roas(day: Mapping[str, Any]) -> Decimal | None:
-    """None on a day without spend."""
-    spend, value = _decimal(day.get("spend")), _decimal(day.get("purchase_value"))
-    return (value or Decimal(0)) / spend if spend else None
-
-
-def _per_day(evidence: Mapping[str, Any]) -> str:
-    spends = [_decimal(day.get("spend")) for day in _rows(evidence.get("days"))]
-    known = [spend for spend in spends if spend is not None]
-    # The days are in the account's currency, which the card's other lines name.
-    return f" about {sum(known) / len(known):,.2f} a day" if known else ""
-
-
 def _whole(share: Decimal | None) -> Decimal | None:
     """A probability to the percent; never rounded up to a certainty."""
     if share is None:
         return None
     return min(share, Decimal("0.99")).quantize(Decimal("0.01")) if share < 1 else share
-
-
-def _rows(value: object) -> Sequence[Mapping[str, Any]]:
-    if isinstance(value, Sequence) and value and isinstance(value[0], Mapping):
-        return value
-    return ()
-
-
-def _decimal(value: object) -> Decimal | None:
-    try:
-        return None if value is None else Decimal(str(value))
-    except InvalidOperation:
-        return None
 
 
 def _words(name: str) -> str:

@@ -14,6 +14,7 @@ __all__ = [
     "moment",
     "parsed",
     "percent",
+    "probability",
     "ratio",
     "relative",
     "signed_percent",
@@ -51,6 +52,12 @@ def ratio(value: Decimal | float | None) -> str:
     if value is None:
         return UNKNOWN
     return str(Decimal(str(value)).quantize(Decimal("0.01"), ROUND_HALF_EVEN))
+
+
+def probability(value: Decimal | float | None) -> str:
+    """With two digits: `0.85`. What is not quite certain is never rounded up to it: `>0.99`."""
+    told = ratio(value)
+    return ">0.99" if told == "1.00" and value != 1 else told
 
 
 def signed_percent(fraction: Decimal | float | None) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
 from meta_autonomous.render.banner import SANDBOX, banner
@@ -21,6 +22,7 @@ from meta_autonomous.render.text import (
     amount,
     clean,
     counted,
+    probability,
     ratio,
     signed_percent,
 )
@@ -90,7 +92,7 @@ def _blocks(report: Json) -> Iterator[Block]:
         yield line(Span("Next: meta-auto suggestions list", Tone.QUIET))
 
 
-def break_even_line(roas: float) -> Line:
+def break_even_line(roas: Decimal | float) -> Line:
     """What every ROAS above it is to be held against."""
     return line(Span(f"Break-even at your margin: a ROAS of {ratio(roas)}.", Tone.QUIET))
 
@@ -113,7 +115,7 @@ def action_row(action: Json) -> tuple[Cell, ...]:
         action_words(action["type"]),
         from_to(action),
         ratio(action["roas"]),
-        ratio(action["confidence"]),
+        probability(action["confidence"]),
         Span(words, tone),
         clean(action["reason"], longest=400),
     )
@@ -129,6 +131,13 @@ def entity_words(action: Json) -> str:
 
 def action_words(kind: str) -> str:
     return _ACTION_WORDS.get(kind, kind)
+
+
+def decision_words(decision: str) -> str:
+    """`scale up: blocked by policy` for a trace's `scale_up: policy_blocked`."""
+    kind, _, outcome = decision.partition(": ")
+    words, _ = OUTCOMES.get(outcome, (outcome, Tone.PLAIN))
+    return f"{action_words(kind)}: {words}" if words else kind
 
 
 def from_to(action: Json) -> str:

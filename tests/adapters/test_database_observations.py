@@ -45,6 +45,21 @@ def stored(database: Database, since: date = TODAY - timedelta(days=20)) -> dict
     return dict(database.stored_days(ACCOUNT.id, since=since, until=TODAY))
 
 
+def test_an_accounts_days_are_added_up_by_the_latest_readings(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    first = {"111": {YESTERDAY: facts(10, 1), TODAY: facts(5)}, "112": {YESTERDAY: facts(7)}}
+    read(database, a_snapshot(days=first))
+    corrected = first | {"112": {YESTERDAY: facts(8, 2)}}
+    read(database, a_snapshot(days=corrected, at=NOON + hours(1)))
+    of_both = (18_000_000, 3 * 30_000_000)
+    assert database.day_totals(ACCOUNT.id, since=YESTERDAY) == {
+        YESTERDAY: of_both,
+        TODAY: (5_000_000, 0),
+    }
+    assert list(database.day_totals(ACCOUNT.id, since=TODAY)) == [TODAY]
+    assert database.day_totals("other", since=YESTERDAY) == {}
+
+
 # --- entities -----------------------------------------------------------------------------------
 
 

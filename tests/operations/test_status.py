@@ -15,7 +15,7 @@ from tests.operations.live_world import GROWS, Live
 
 def status_of(live: Live, *, now: datetime | None = None) -> StatusReport:
     with live.database() as store:
-        return status(store, live.system, live.book, now=now or live.sandbox.now())
+        return status(store, live.system, live.book, live.rates, now=now or live.sandbox.now())
 
 
 def shown(live: Live, **later: float) -> dict[str, Any]:

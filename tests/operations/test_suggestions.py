@@ -187,7 +187,7 @@ def test_what_somebody_changed_since_is_superseded_and_left_alone(offered):
     offered.sandbox.edit(offered.sandbox.find(GROWS), daily_budget=51_000)
     (handled,) = offered.approve(suggestion.id)
     assert (handled.status, handled.exit_code) == ("superseded", 3)
-    assert "50000 -> 51000" in handled.message
+    assert "budget 500.00 USD → 510.00 USD" in handled.message
     assert offered.record(suggestion.id).status is ActionStatus.SUPERSEDED
     assert offered.writes() == []
 

@@ -10,10 +10,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
@@ -25,6 +26,13 @@ WIDTH: Final = 112
 _TICK_ID: Final = re.compile(r"(\d{8}T\d{6})-[0-9a-f]{8}")
 #: How long a tick took is this machine's affair.
 _TOOK: Final = re.compile(r"(requests to the sandbox) · \d+ s")
+#: One piece of shown text in rich's drawing, the size of a cell there, and where a line begins.
+_SHOWN: Final = re.compile(
+    r'<text (class="shown-\w+-r\d+" )x="([\d.]+)" y="([\d.]+)" textLength="[\d.]+"([^>]*)>([^<]*)</text>'
+)
+_CELL: Final = 12.2
+_LINE: Final = 24.4
+_ASCENT: Final = 18.5
 _THEME: Final = TerminalTheme(
     (13, 17, 23),
     (230, 237, 243),
@@ -38,6 +46,7 @@ _FORMAT: Final = """\
     <style>
     .{unique_id}-matrix {{ font-family: ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace;
         font-size: {char_height}px; line-height: {line_height}px; }}
+    .{unique_id}-title {{ font-family: system-ui, sans-serif; font-size: 16px; }}
     {styles}
     </style>
     <defs>
@@ -94,6 +103,13 @@ class Sandbox:
                 return str(one["id"])
         raise LookupError(f"no {kind} is pending")
 
+    def idle_entity(self) -> str:
+        """The id of the campaign that spent most of those to which nothing was done, for want of
+        certainty."""
+        told = json.loads(self.run("campaigns", "list", "--json"))
+        waiting = [one for one in told if (one["first_binding"] or "").startswith("wanted.")]
+        return str(max(waiting, key=lambda one: float(one["spend_usd"] or 0))["entity_id"])
+
 
 @contextmanager
 def sandbox() -> Iterator[Sandbox]:
@@ -112,6 +128,9 @@ def pictures() -> Mapping[str, str]:
         )
         box.run("suggestions", "approve", approved)
         shown["status"] = ("meta-auto status", box.run("status"))
+        idle = box.idle_entity()
+        shown["explain"] = (f"meta-auto explain {idle}", box.run("explain", idle))
+        shown["report"] = ("meta-auto report", box.run("report"))
     return {name: picture(command, ansi) for name, (command, ansi) in shown.items()}
 
 
@@ -121,9 +140,32 @@ def picture(command: str, ansi: str) -> str:
     console.print(Text.assemble(("$ ", "bold green"), (command, "bold")))
     console.print(Text.from_ansi(ansi))
     name = command.split()[1]
-    return console.export_svg(
+    svg = console.export_svg(
         title="meta-auto", theme=_THEME, code_format=_FORMAT, unique_id=f"shown-{name}"
     )
+    return _SHOWN.sub(_in_its_place, svg)
+
+
+def _in_its_place(shown: re.Match[str]) -> str:
+    """Each word of a table where its column begins, however wide a browser draws what stands
+    before it; and the sides of a box without gaps between the lines."""
+    opening, left, down, closing, text = shown.groups()
+    pieces = []
+    for found in re.finditer(r"│|[^│\xa0]+(?:\xa0[^│\xa0]+)*", unescape(text)):
+        x = float(left) + cell_len(unescape(text)[: found.start()]) * _CELL
+        if found[0] == "│":
+            style = re.sub(r" *(class=\S+) .*", r"\1", opening)
+            pieces.append(
+                f'<rect {style} x="{x + _CELL / 2:.1f}" y="{float(down) - _ASCENT:.1f}" '
+                f'width="1.4" height="{_LINE}"/>'
+            )
+            continue
+        length = cell_len(found[0]) * _CELL
+        words = escape(found[0], quote=False).replace(" ", "&#160;").replace("\xa0", "&#160;")
+        pieces.append(
+            f'<text {opening}x="{x:.1f}" y="{down}" textLength="{length:.1f}"{closing}>{words}</text>'
+        )
+    return "".join(pieces)
 
 
 def words(svg: str) -> str:
@@ -131,6 +173,6 @@ def words(svg: str) -> str:
     estimator, what is shown and how it is said may not."""
     rows: dict[float, str] = {}
     for at, text in re.findall(r'<text [^>]*? y="([\d.]+)"[^>]*>([^<]*)</text>', svg):
-        rows[float(at)] = rows.get(float(at), "") + unescape(text).replace("\xa0", " ")
+        rows[float(at)] = f"{rows.get(float(at), '')} {unescape(text)}".replace("\xa0", " ")
     lines = (re.sub(r"[\d.,%]+", "#", rows[at]).split() for at in sorted(rows))
     return "\n".join(" ".join(line) for line in lines)

@@ -9,6 +9,7 @@ from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.render.actions import (
     action_json,
     actions_document,
+    approval_document,
     by_urgency,
     handled_document,
     handled_json,
@@ -48,6 +49,7 @@ def test_a_suggestion_has_the_contracts_keys():
         "currency": "USD",
         "change_pct": 0.2,
         "roas": 3.2,
+        "break_even_roas": None,
         "confidence": 0.85,
         "reason": "ROAS 3.20 is at least 2.0",
         "created_at": "2026-11-02T09:00:00Z",
@@ -125,6 +127,48 @@ def test_the_list_says_all_that_is_needed_to_decide():
     assert "ACTIVE → PAUSED" in text
     assert "suggested, urgent" in text
     assert "meta-auto suggestions approve 8" in text
+
+
+def test_the_list_says_what_each_moves_and_draws_its_week():
+    days = [{"spend": "100", "purchase_value": "100"}, {"spend": "100", "purchase_value": "200"}]
+    text = plain_text(
+        suggestions_document([record(evidence={"days": days})], platform="meta", now=NOW)
+    )
+    assert "$100 a day more" in text
+    assert "▄█" in text
+    assert "reak-even" not in text
+
+
+def test_at_a_margin_every_roas_stands_beside_its_break_even():
+    losing = record(roas=Decimal("2.1"), evidence={"break_even_roas": "2.50"})
+    assert suggestion_json(losing, platform="meta")["break_even_roas"] == 2.5
+    for shown in (
+        suggestions_document([losing], platform="meta", now=NOW),
+        actions_document([losing], platform="meta"),
+    ):
+        assert "Break-even at your margin: a ROAS of 2.50." in plain_text(shown)
+    detail = plain_text(detail_document(losing, platform="meta", now=NOW))
+    assert "a ROAS of 2.50 at your margin; 2.10 is below it: it loses money" in detail
+    assert "break even roas" not in detail
+    above = record(evidence={"break_even_roas": "2.50"})
+    assert "3.20 is above it" in plain_text(detail_document(above, platform="meta", now=NOW))
+
+
+def test_before_all_are_approved_it_says_what_they_come_to():
+    many = [pause(), record(), record(type=ActionType.RESUME, amount_usd=None)]
+    text = plain_text(approval_document(many, platform="meta", now=NOW))
+    assert text.endswith(
+        "3 suggestions: 1 pause, 1 scale up, 1 resume; in all $100 a day less, "
+        "and 1 of unknown size.\n"
+    )
+
+
+def test_nearly_certain_is_not_called_certain():
+    text = plain_text(
+        suggestions_document([record(confidence=Decimal("0.9999"))], platform="meta", now=NOW)
+    )
+    assert ">0.99" in text
+    assert "1.00" not in text
 
 
 def test_nothing_pending_is_said_in_words():

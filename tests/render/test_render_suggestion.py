@@ -5,7 +5,8 @@ import pytest
 from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.render.document import Document
 from meta_autonomous.render.plain import plain_text
-from meta_autonomous.render.suggestion import card, detail_document, roas_by_day, sparkline
+from meta_autonomous.render.stakes import roas_by_day, sparkline
+from meta_autonomous.render.suggestion import card, detail_document
 from tests.render.records import NOW, pause, record
 
 DAYS = [
@@ -38,7 +39,7 @@ def test_a_card_is_enough_to_decide_by():
 @pytest.mark.parametrize(
     ("of", "words"),
     [
-        (pause(evidence={"days": DAYS}), "It keeps spending about 66.67 a day"),
+        (pause(evidence={"days": DAYS}), "It keeps spending about 66.67 USD a day"),
         (record(type=ActionType.RESUME), "It stays paused."),
         (record(type=ActionType.REALLOCATE), "Both budgets stay."),
     ],

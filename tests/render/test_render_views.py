@@ -173,6 +173,27 @@ def test_alerts_and_doubts_stand_in_the_dashboard():
     assert "No alerts" not in text
 
 
+def test_the_month_its_warning_and_every_account_stand_in_the_dashboard():
+    month = {
+        "first_day": "2026-11-01", "spend_usd": "50000.00", "projected_usd": "290000.00",
+        "allowed_usd": "300000.00", "projected_pct": 0.9667,
+    }  # fmt: skip
+    each = {
+        "account_id": "1", "currency": "USD", "state": "ok", "spend_usd": "70.00",
+        "cap_usd": "100.00", "roas": 2.0, "pending": 0, "alerts": [], "overrides": {},
+        "month": month,
+    }  # fmt: skip
+    told = _status(
+        month=month,
+        warnings=["At this pace November ends near the caps."],
+        accounts=[each | {"name": "Shop"}, each | {"name": "Clinic"}],
+    )
+    text = plain_text(status_document(told, now=NOW))
+    assert "November: $50,000 so far; $290,000 at this pace, 97% of the $300,000" in text
+    assert "Warning: At this pace November ends near the caps." in text
+    assert text.index("No alerts") < text.index("Shop") < text.index("Clinic")
+
+
 def test_a_missed_tick_is_told_as_missed():
     told = _status(next_tick_at=(NOW - timedelta(minutes=10)).isoformat())
     assert "was due 10 min ago" in plain_text(status_document(told, now=NOW))
@@ -205,6 +226,15 @@ def test_an_explanation_says_what_binds_and_until_when():
     assert "first binding   safety.cooldown" in text
     assert "2026-11-03 09:00 UTC (in 21 h)" in text
     assert "changed 3 h ago" in text
+
+
+def test_an_explanation_holds_the_roas_against_break_even():
+    class AtAMargin(Explained):
+        def to_json(self):
+            return super().to_json() | {"evidence": {"roas": "2.1", "break_even_roas": "2.50"}}
+
+    text = plain_text(explanation_document(AtAMargin(), platform="sandbox", now=NOW))
+    assert "break-even      a ROAS of 2.50 at your margin; 2.10 is below it" in text
 
 
 def test_a_ledger_check_has_the_contracts_keys():

@@ -251,6 +251,22 @@ def stored_days(
     return found
 
 
+def day_totals(unit: Unit, account_id: str, *, since: date) -> dict[date, tuple[int, int]]:
+    """(spend, purchase value) in micros of every day that has readings, added up over the ads."""
+    table = insights_seen
+    rows = unit.connection.execute(
+        select(table.c.day, func.sum(table.c.spend_micros), func.sum(table.c.value_micros))
+        .where(
+            table.c.platform == unit.platform,
+            table.c.account_id == account_id,
+            table.c.day >= since,
+            table.c.replaced_at.is_(None),
+        )
+        .group_by(table.c.day)
+    )
+    return {day: (int(spend), int(value)) for day, spend, value in rows}
+
+
 def _readings(
     unit: Unit, account_id: str, since: date, until: date, *, as_of: datetime | None = None
 ) -> Iterator[tuple[Any, ...]]:

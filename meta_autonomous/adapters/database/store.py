@@ -335,6 +335,10 @@ class Database:
                 unit, account_id, since=since, until=until, as_of=as_of
             )
 
+    def day_totals(self, account_id: str, *, since: date) -> Mapping[date, tuple[int, int]]:
+        with self._reading() as unit:
+            return observations.day_totals(unit, account_id, since=since)
+
     def ad_parents(self, account_id: str) -> Mapping[str, tuple[str, str]]:
         with self._reading() as unit:
             return observations.ad_parents_of(unit, account_id)
