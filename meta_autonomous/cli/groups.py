@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typer import Context
 
 #: The Python type that typer writes behind an argument's name: `ID <list[int]>`.
-_PYTHON_TYPE: Final = re.compile(r" <(list\[)?\w+\]?>$")
+_PYTHON_TYPE: Final = re.compile(r" <(list\[)?(str|int|float|int range)\]?>$")
 _WHOLE: Final = 200
 
 
@@ -74,13 +74,20 @@ def _write_examples(ctx: "Context", formatter: Any) -> None:
 
 
 def _write_params(command: TyperCommand | TyperGroup, ctx: "Context", formatter: Any) -> None:
-    rows: dict[str, list[tuple[str, str]]] = {"argument": [], "option": []}
-    for param in command.get_params(ctx):
-        record = param.get_help_record(ctx)
-        if record is not None:
-            name, told = record
-            rows[param.param_type_name].append((_PYTHON_TYPE.sub("", name), told))
     for kind, title in (("argument", "Arguments"), ("option", "Options")):
-        if rows[kind]:
+        rows = params_told(command, ctx, kind)
+        if rows:
             with formatter.section(title):
-                formatter.write_dl(rows[kind])
+                formatter.write_dl(rows)
+
+
+def params_told(
+    command: TyperCommand | TyperGroup, ctx: "Context", kind: str
+) -> list[tuple[str, str]]:
+    """The arguments or the options of a command: how each is given, and what it is for."""
+    records = [
+        param.get_help_record(ctx)
+        for param in command.get_params(ctx)
+        if param.param_type_name == kind
+    ]
+    return [(_PYTHON_TYPE.sub("", name), told) for name, told in filter(None, records)]
