@@ -49,6 +49,12 @@ from meta_autonomous.ports.platform import (
     ReadPlan,
     Throttle,
 )
+from meta_autonomous.ports.progress import (
+    Progress,
+    Stage,
+    Step,
+    unseen,
+)
 from meta_autonomous.ports.records import (
     AccountRecord,
     ActionRecord,
@@ -107,11 +113,14 @@ __all__ = [
     "Patient",
     "Penalised",
     "PlatformError",
+    "Progress",
     "ReadPlan",
     "RecordedTick",
     "RefusedByGuard",
     "Runtime",
     "Signal",
+    "Stage",
+    "Step",
     "Store",
     "StoreUnavailable",
     "System",
@@ -121,4 +130,5 @@ __all__ = [
     "Trace",
     "Unreachable",
     "Watch",
+    "unseen",
 ]
