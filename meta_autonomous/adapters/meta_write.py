@@ -134,7 +134,7 @@ def _later(throttled: Throttled, *, trace_id: str | None = None) -> Answer:
     is_penalty = isinstance(throttled, Penalised)
     return Answer(
         kind=AnswerKind.THROTTLED,
-        detail=f"{throttled.message} ({throttled.remedy})" if is_penalty else throttled.message,
+        detail=throttled.told if is_penalty else throttled.message,
         trace_id=trace_id,
         until=throttled.until,
         throttle=Throttle.PENALTY if is_penalty else Throttle.ACCOUNT,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Final
 
 import typer
-from typer.core import TyperGroup
 from typer.main import get_command
 
 from meta_autonomous.cli import (
@@ -31,6 +30,7 @@ from meta_autonomous.cli import (
     switches,
     tick,
 )
+from meta_autonomous.cli.groups import Group, program
 from meta_autonomous.cli.session import AsJson
 
 #: As the day goes: look, decide, ask why, audit; then setting up and trying.
@@ -48,20 +48,16 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
-class _InOrder(TyperGroup):
+class _InOrder(Group):
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         return sorted(super().list_commands(ctx), key=_ORDER.index)
 
 
-app = typer.Typer(
-    name="meta-auto",
-    help="Runs Meta ad budgets unattended: it waits for the conversions, proves its guards and "
+app = program(
+    "Runs Meta ad budgets unattended: it waits for the conversions, proves its guards and "
     "explains every decision.",
+    name="meta-auto",
     cls=_InOrder,
-    no_args_is_help=True,
-    rich_markup_mode=None,  # rich help costs 110 ms of every --help
-    pretty_exceptions_enable=False,
-    pretty_exceptions_show_locals=False,  # a local may hold a token
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 internal or database, 2 usage, 3 refused or not found, 4 partly "
     "failed or Meta unreachable, 75 try later, 77 not allowed, 78 configuration.",

@@ -14,6 +14,7 @@ import typer
 from meta_autonomous import ports
 from meta_autonomous.cli.logs import redacted
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.text import advised
 from meta_autonomous.render.output import complain, show_json
 from meta_autonomous.render.text import visible
 
@@ -134,6 +135,4 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
         told = {"code": failure.code, "message": message, "remedy": remedy}
         show_json({"error": told})
         return
-    stop = "" if message.endswith((".", "!", "?", "…")) else "."
-    advice = f" {remedy[:1].upper()}{remedy[1:]}" if remedy else ""
-    complain(visible(f"meta-auto: {message}{stop}{advice}"))
+    complain(visible(f"meta-auto: {advised(message, remedy)}"))

@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from contextvars import ContextVar
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
 from meta_autonomous.render.text import visible
@@ -60,7 +60,7 @@ def under_journal() -> bool:
 
 def configure(*, as_json: bool, debug: bool) -> None:
     """Warnings and errors as text; with JSON the routine entries too; with debug everything."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _ToStderr()
     handler.setFormatter(_Json() if as_json else _Text())
     root = logging.getLogger()
     root.handlers = [handler]
@@ -68,6 +68,17 @@ def configure(*, as_json: bool, debug: bool) -> None:
     root.setLevel(logging.DEBUG if debug else routine)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+class _ToStderr(logging.StreamHandler):  # type: ignore[type-arg]
+    """To whatever stderr is at the time: beside a line of progress it is another one."""
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: Any) -> None: ...
 
 
 class _Text(logging.Formatter):

@@ -55,7 +55,15 @@ def tick(
     # through them again and again takes a tenth of the tick.
     gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTING, 20, 50)
     try:
-        report = asyncio.run(_tick(loaded, actor, accounts, dry_run=dry_run))
+        report = asyncio.run(
+            _tick(
+                loaded,
+                actor,
+                accounts,
+                dry_run=dry_run,
+                shows_progress=not (quiet or session.as_json),
+            )
+        )
     except Exception as error:
         if not dry_run:
             asyncio.run(_show_failure(loaded, error))
@@ -69,16 +77,23 @@ def tick(
 
 
 async def _tick(
-    loaded: "LoadedSettings", actor: "Actor", accounts: list[str], *, dry_run: bool
+    loaded: "LoadedSettings",
+    actor: "Actor",
+    accounts: list[str],
+    *,
+    dry_run: bool,
+    shows_progress: bool,
 ) -> "TickReport":
     """The cycle; `stop` and SIGTERM both end it after the write in hand."""
     import asyncio
     import signal
     import threading
+    from dataclasses import replace
 
     from meta_autonomous.bootstrap import Purpose, new_tick_id, open_world
     from meta_autonomous.cli.logs import within_tick
     from meta_autonomous.operations.watched import watched_tick
+    from meta_autonomous.render import output
 
     terminated = threading.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminated.set)
@@ -86,13 +101,15 @@ async def _tick(
     async with open_world(loaded, actor=actor, purpose=purpose) as world:
         tick_id = new_tick_id(world.clock())
         within_tick(tick_id)
-        return await watched_tick(
-            world,
-            tick_id=tick_id,
-            accounts=accounts,
-            dry_run=dry_run,
-            stop_requested=lambda: terminated.is_set() or not world.store.runtime().is_started,
-        )
+        requests = world.platform.requests_made
+        with output.progress(requests, is_wanted=shows_progress) as progress:
+            return await watched_tick(
+                replace(world, progress=progress),
+                tick_id=tick_id,
+                accounts=accounts,
+                dry_run=dry_run,
+                stop_requested=lambda: terminated.is_set() or not world.store.runtime().is_started,
+            )
 
 
 async def _show_failure(loaded: "LoadedSettings", error: Exception) -> None:

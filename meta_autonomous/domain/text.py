@@ -1,4 +1,4 @@
-"""Foreign text made harmless to look at. It decides nothing, and is kept as it is."""
+"""Text for people: foreign text made harmless to look at, sentences put together."""
 
 import unicodedata
 from typing import Final
@@ -8,6 +8,7 @@ LONGEST_NAME: Final = 120
 #: Controls, format signs (bidi among them), surrogates, private use, unassigned, line separators:
 #: whatever could move a cursor, reverse a line or hide.
 _UNSAFE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_STOPS: Final = (".", "!", "?", "…")
 _ONE_BYTE: Final = 0xFF
 _TWO_BYTES: Final = 0xFFFF
 
@@ -24,6 +25,17 @@ def clean(text: str, longest: int = LONGEST_NAME) -> str:
     JSON and the database keep the exact text."""
     shown = visible(text)
     return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def sentence(text: str) -> str:
+    return text if text.endswith(_STOPS) else f"{text}."
+
+
+def advised(message: str, remedy: str) -> str:
+    """What happened and what to do about it, as sentences on one line."""
+    if not remedy:
+        return sentence(message)
+    return f"{sentence(message)} {sentence(remedy[0].upper() + remedy[1:])}"
 
 
 def _spelt(sign: str) -> str:

@@ -39,6 +39,8 @@ from meta_autonomous.ports import (
     MetaAutoError,
     NotFound,
     PlatformError,
+    Stage,
+    Step,
     Throttled,
 )
 
@@ -77,10 +79,12 @@ async def tick(
                 await _watch_token(world, report, trusted, in_time)
         if report.is_running:
             observed = await _observe_all(world, mine, report, now, in_time)
+            world.progress(Step(stage=Stage.DECIDING))
             plan, circumstances = _decide(world, observed, report, now)
             if dry_run or report.is_read_only:
                 report.add_planned(plan)
             else:
+                world.progress(Step(stage=Stage.RECORDING))
                 record_case(world, plan, observed, circumstances, tick_id=report.tick_id, at=now)
                 await _carry_out(
                     world, plan, observed, report, stop_requested=stop_requested, now=now
@@ -218,7 +222,16 @@ async def _observe_all(
             read[account_id] = await in_time(observe(world, account_id, now=now))
 
     workable = [key for key in accounts if report.accounts[key].state == "ok"]
-    await asyncio.gather(*(one(account_id) for account_id in workable))
+    at_work = 1
+
+    async def next_one(account_id: str) -> None:
+        nonlocal at_work
+        await one(account_id)
+        at_work = min(at_work + 1, len(workable))
+        world.progress(Step(stage=Stage.READING, place=at_work, of=len(workable)))
+
+    world.progress(Step(stage=Stage.READING, place=at_work, of=len(workable)))
+    await asyncio.gather(*(next_one(account_id) for account_id in workable))
     observed: dict[str, Observed] = {}
     for account_id in (key for key in workable if key in read):
         seen = read[account_id]
@@ -284,8 +297,12 @@ async def _carry_out(
 ) -> None:
     """Record every decision, then execute, one write after the other, what nobody is asked for."""
     ids = record_plan(world, plan, observed, tick_id=report.tick_id, at=now)
+    writes, place = sum(decision.executes for decision in plan.decisions), 0
     for decision, action_id in zip(plan.decisions, ids, strict=True):
         if decision.executes:
+            place += 1
+            name = decision.action.entity.name
+            world.progress(Step(stage=Stage.EXECUTING, place=place, of=writes, subject=name))
             done = await _execute(
                 world,
                 plan,
@@ -342,6 +359,7 @@ async def _execute(
 async def _finish(world: World, report: TickReport, now: datetime) -> None:
     """Alerts, the record of the tick, and one digest to people: in that order. Log (when all is
     done) and digest take the ledger's head to where whoever may rewrite the ledger can't."""
+    world.progress(Step(stage=Stage.REPORTING))
     review_alerts(world, report, now=now)
     ended_at = await _time_of_end(world, report, now)
     record = report.to_record(

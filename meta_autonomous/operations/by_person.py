@@ -107,7 +107,7 @@ def _left_alone(record: ActionRecord, busy: Busy) -> Handled:
     return Handled(
         id=record.id,
         status=record.status.value,
-        message=f"{busy.message} {busy.remedy}",
+        message=busy.told,
         exit_code=EXIT_LATER,
     )
 
@@ -136,7 +136,7 @@ def unreadable(record: ActionRecord, problem: PlatformError) -> Handled:
     return Handled(
         id=record.id,
         status=record.status.value,
-        message=f"Nothing was done: {problem.message} {problem.remedy}".strip(),
+        message=f"Nothing was done: {problem.told}",
         exit_code=EXIT_LATER if isinstance(problem, Throttled) else EXIT_PARTLY,
     )
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, Change
+from meta_autonomous.domain.text import sentence
 from meta_autonomous.operations.asked_to_wait import wait_if_asked_to
 from meta_autonomous.operations.change import Stale, Step, change_to_send, steps_of
 from meta_autonomous.operations.read_back import CONFIRMED, judge, read_back, value_of
@@ -262,7 +263,7 @@ async def _change_one(deed: _Deed, step: Step) -> _End:
     except RefusedByGuard as refusal:
         return _End(
             status=ActionStatus.DEFERRED,
-            message=_sentence(f"Nothing was sent: {refusal.message}"),
+            message=sentence(f"Nothing was sent: {refusal.message}"),
             problem=refusal,
         )
 
@@ -321,7 +322,7 @@ def _never_left(deed: _Deed, attempt: Attempt, why: str, *, at: datetime) -> _En
     )
     return _End(
         status=ActionStatus.DEFERRED,
-        message=_sentence(f"Nothing was sent: {why}"),
+        message=sentence(f"Nothing was sent: {why}"),
         attempt=settled,
     )
 
@@ -343,7 +344,7 @@ async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
             known = record_event(attempt, AttemptEvent.ANSWERED_NO, at=at, detail=detail)
             return _End(
                 status=ActionStatus.FAILED,
-                message=_sentence(f"Meta refused: {answer.detail}"),
+                message=sentence(f"Meta refused: {answer.detail}"),
                 attempt=known,
                 problem=AuthFailed(answer.detail) if answer.is_about_access else None,
             )
@@ -361,7 +362,7 @@ async def _note_answer(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
             )
             return _End(
                 status=ActionStatus.DEFERRED,
-                message=_sentence(f"Meta asked to wait: {answer.detail}"),
+                message=sentence(f"Meta asked to wait: {answer.detail}"),
                 attempt=known,
                 problem=None if is_of_entity else _throttled(answer),
             )
@@ -418,7 +419,7 @@ async def _is_seen(deed: _Deed, change: Change) -> bool:
 
 async def _look_for_proof(deed: _Deed, attempt: Attempt, answer: Answer) -> _End:
     """One look, in case the log already tells of it. Seeing nothing proves nothing yet."""
-    doubt = _in_doubt(deed, attempt, _sentence(f"No clear answer from Meta: {answer.detail}"))
+    doubt = _in_doubt(deed, attempt, sentence(f"No clear answer from Meta: {answer.detail}"))
     try:
         reading = await deed.within(read_back(deed.world.platform, attempt), LOOKS_END_AFTER)
     except (PlatformError, TimeoutError):
@@ -454,10 +455,6 @@ def _unreadable(problem: PlatformError | TimeoutError) -> _End:
     is_lost = isinstance(problem, Gone | AuthFailed)
     return _End(
         status=ActionStatus.FAILED if is_lost else ActionStatus.DEFERRED,
-        message=_sentence(f"Nothing was sent: {problem.message}"),
+        message=sentence(f"Nothing was sent: {problem.message}"),
         problem=problem,
     )
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "!", "?")) else f"{text}."

@@ -150,8 +150,7 @@ class TickReport:
     # what happens to accounts
 
     def fail(self, account_id: str, problem: PlatformError) -> None:
-        remedy = f" {problem.remedy}" if problem.remedy else ""
-        text = f"account {account_id}: {problem.message}{remedy}"
+        text = f"account {account_id}: {problem.told}"
         if text not in self.errors:
             self.errors.append(text)
         state = self.accounts[account_id]

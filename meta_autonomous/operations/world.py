@@ -10,10 +10,12 @@ from meta_autonomous.ports import (
     AdsPlatform,
     Clock,
     Notifier,
+    Progress,
     Signal,
     Store,
     System,
     Watch,
+    unseen,
 )
 
 
@@ -42,6 +44,7 @@ class World:
     clock: Clock
     watch: Watch = field(default_factory=Unwatched)
     wall_clock: Clock | None = None  # this machine's, which on the sandbox is not `clock`
+    progress: Progress = unseen
 
     @property
     def wall_now(self) -> datetime:

@@ -15,114 +15,71 @@ Errors are divided by what we know afterwards, not by technology:
         ├── AuthFailed               token or permission (exit 4, alert)
         ├── Gone                     the object does not exist, or is not ours to see
         └── BadAnswer                Meta answered, but not what the docs promise: read refused
-
-Each name is loaded from its home when it is first used: an error, or who asks, needs none of the
-decision floor that the store's methods speak of, and every command pays for what it imports.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
-
-if TYPE_CHECKING:
-    from meta_autonomous.ports.errors import (
-        AuthFailed,
-        BadAnswer,
-        Busy,
-        ConfigError,
-        Gone,
-        MetaAutoError,
-        NotAllowed,
-        NotFound,
-        Penalised,
-        PlatformError,
-        RefusedByGuard,
-        StoreUnavailable,
-        Throttled,
-        Unreachable,
-    )
-    from meta_autonomous.ports.people import (
-        Actor,
-        Clock,
-        Notifier,
-        Signal,
-        System,
-        Watch,
-    )
-    from meta_autonomous.ports.platform import (
-        AdsPlatform,
-        Answer,
-        AnswerKind,
-        Patient,
-        ReadPlan,
-        Throttle,
-    )
-    from meta_autonomous.ports.records import (
-        AccountRecord,
-        ActionRecord,
-        AlertRecord,
-        CreativeRecord,
-        CreativeUse,
-        EntityState,
-        LedgerCheck,
-        LedgerEntry,
-        LedgerEvent,
-        LedgerLine,
-        NewAction,
-        PastEstimate,
-        RecordedTick,
-        Runtime,
-        TestedPolicy,
-        Trace,
-    )
-    from meta_autonomous.ports.store import (
-        Store,
-    )
-    from meta_autonomous.ports.words import (
-        WORKER,
-        Json,
-    )
-
-_HOMES: Final = {
-    "errors": (
-        "AuthFailed",
-        "BadAnswer",
-        "Busy",
-        "ConfigError",
-        "Gone",
-        "MetaAutoError",
-        "NotAllowed",
-        "NotFound",
-        "Penalised",
-        "PlatformError",
-        "RefusedByGuard",
-        "StoreUnavailable",
-        "Throttled",
-        "Unreachable",
-    ),
-    "people": ("Actor", "Clock", "Notifier", "Signal", "System", "Watch"),
-    "platform": ("AdsPlatform", "Answer", "AnswerKind", "Patient", "ReadPlan", "Throttle"),
-    "records": (
-        "AccountRecord",
-        "ActionRecord",
-        "AlertRecord",
-        "CreativeRecord",
-        "CreativeUse",
-        "EntityState",
-        "LedgerCheck",
-        "LedgerEntry",
-        "LedgerEvent",
-        "LedgerLine",
-        "NewAction",
-        "PastEstimate",
-        "RecordedTick",
-        "Runtime",
-        "TestedPolicy",
-        "Trace",
-    ),
-    "store": ("Store",),
-    "words": ("WORKER", "Json"),
-}
-_HOME_OF: Final = {name: home for home, names in _HOMES.items() for name in names}
+from meta_autonomous.ports.errors import (
+    AuthFailed,
+    BadAnswer,
+    Busy,
+    ConfigError,
+    Gone,
+    MetaAutoError,
+    NotAllowed,
+    NotFound,
+    Penalised,
+    PlatformError,
+    RefusedByGuard,
+    StoreUnavailable,
+    Throttled,
+    Unreachable,
+)
+from meta_autonomous.ports.people import (
+    Actor,
+    Clock,
+    Notifier,
+    Signal,
+    System,
+    Watch,
+)
+from meta_autonomous.ports.platform import (
+    AdsPlatform,
+    Answer,
+    AnswerKind,
+    Patient,
+    ReadPlan,
+    Throttle,
+)
+from meta_autonomous.ports.progress import (
+    Progress,
+    Stage,
+    Step,
+    unseen,
+)
+from meta_autonomous.ports.records import (
+    AccountRecord,
+    ActionRecord,
+    AlertRecord,
+    CreativeRecord,
+    CreativeUse,
+    EntityState,
+    LedgerCheck,
+    LedgerEntry,
+    LedgerEvent,
+    LedgerLine,
+    NewAction,
+    PastEstimate,
+    RecordedTick,
+    Runtime,
+    TestedPolicy,
+    Trace,
+)
+from meta_autonomous.ports.store import (
+    Store,
+)
+from meta_autonomous.ports.words import (
+    WORKER,
+    Json,
+)
 
 __all__ = [
     "WORKER",
@@ -156,11 +113,14 @@ __all__ = [
     "Patient",
     "Penalised",
     "PlatformError",
+    "Progress",
     "ReadPlan",
     "RecordedTick",
     "RefusedByGuard",
     "Runtime",
     "Signal",
+    "Stage",
+    "Step",
     "Store",
     "StoreUnavailable",
     "System",
@@ -170,12 +130,5 @@ __all__ = [
     "Trace",
     "Unreachable",
     "Watch",
+    "unseen",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
-    globals()[name] = value  # found at once the next time
-    return value

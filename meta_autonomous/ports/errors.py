@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from meta_autonomous.domain.text import advised
+
 
 class MetaAutoError(Exception):
     """An expected failure. `remedy` says what the reader can do next."""
@@ -12,6 +14,11 @@ class MetaAutoError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+    @property
+    def told(self) -> str:
+        """Message and remedy, for where they stand in one line."""
+        return advised(self.message, self.remedy)
 
 
 class ConfigError(MetaAutoError):

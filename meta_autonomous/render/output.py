@@ -9,9 +9,12 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from meta_autonomous.render.document import Document
+
+if TYPE_CHECKING:
+    from meta_autonomous.ports import Progress
 
 #: Signs of ours that not every terminal's encoding has.
 _ASCII: Final = str.maketrans(
@@ -78,7 +81,26 @@ def complain(text: str) -> None:
 
 
 def on_terminal() -> bool:
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return sys.stdout.isatty() and _is_clever()
+
+
+@contextmanager
+def progress(requests: Callable[[], int], *, is_wanted: bool) -> Iterator["Progress"]:
+    """Where a tick says what it is at: a passing line on stderr, if somebody looks at it there."""
+    if not (is_wanted and sys.stderr.isatty() and _is_clever()):
+        from meta_autonomous.ports import unseen
+
+        yield unseen
+        return
+    from meta_autonomous.render import progress as passing
+
+    with passing.line(requests) as seen:
+        yield seen
+
+
+def _is_clever() -> bool:
+    """Whether the terminal knows how to move the cursor."""
+    return os.environ.get("TERM") != "dumb"
 
 
 def _sayable(text: str, encoding: str | None) -> str:
