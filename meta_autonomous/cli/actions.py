@@ -126,16 +126,19 @@ def resolve(
     ],
     *,
     applied: Annotated[
-        bool | None,
-        typer.Option("--applied/--not-applied", help="Whether the change took effect at Meta."),
-    ] = None,
+        bool, typer.Option("--applied", help="The change took effect at Meta.")
+    ] = False,
+    not_applied: Annotated[
+        bool, typer.Option("--not-applied", help="The change did not take effect at Meta.")
+    ] = False,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="How you know.")] = "",
     as_json: AsJson = False,
 ) -> int:
     """Settle by hand what reading back could not settle."""
     session = Session.of(context, as_json=as_json)
-    if applied is None:
-        raise WrongUsage("Say --applied or --not-applied: look at the entity in Ads Manager.")
+    if applied is not_applied:
+        either = "Say one of the two" if applied else "Say --applied or --not-applied"
+        raise WrongUsage(f"{either}: look at the entity in Ads Manager.")
     if not reason.strip():
         raise WrongUsage("Say with --reason how you know; it goes into the audit trail.")
     loaded = session.settings()

@@ -76,6 +76,10 @@ def verify(
     archived months end, and says so.
     """
     session = Session.of(context, as_json=as_json)
+    from meta_autonomous.adapters.database.ledger_proof import noted
+
+    if noted(expect) is None:
+        raise WrongUsage(f"--expect {expect!r} is not SEQ:HASH, as `ledger verify` printed it.")
     with session.records(Role.MANAGER) as (store, loaded, _):
         platform = loaded.system().platform
         if archive is None:

@@ -89,11 +89,13 @@ def check(
     loaded = session.settings()
     session.permit(loaded, Role.MANAGER)
     plan = _plan(file)
+    from meta_autonomous.bootstrap import wall_clock
     from meta_autonomous.decision.planned import check_plan
     from meta_autonomous.operations.shapes import verdict_shape
     from meta_autonomous.render.policies import checked_document
 
-    verdicts = check_plan(plan, loaded.limits(), now=reading_time(loaded))
+    # A plan is of this world, whatever day it is in the simulated one.
+    verdicts = check_plan(plan, loaded.limits(), now=wall_clock())
     allowed = all(verdicts)
     shaped = {
         "allowed": allowed,

@@ -303,6 +303,11 @@ class PolicyEngine:
             return passes(1, 1, "One country gets the whole budget.")
         if not shares:
             return blocks(None, 1, "There are several countries; give the distribution.")
+        named, shared = distribution_of({}, countries), distribution_of(shares)
+        if named.keys() != shared.keys():
+            apart = listed(sorted(named.keys() ^ shared.keys()))
+            told = f"The distribution is not over the planned countries: {apart} in only one."
+            return blocks(apart, None, told)
         return geo_policy.well_distributed(distribution, self.limits)
 
     def _planned_creatives(self, plan: Plain) -> Verdict:

@@ -442,6 +442,7 @@ def test_a_changed_ledger_is_found_out(ticked, home):
     assert whole["entries"] > 3
     assert ticked("ledger", "verify", "--expect", whole["head"]).code == 0
     assert ticked("ledger", "verify", "--expect", "1:" + "0" * 64).code == 3
+    assert ticked("ledger", "verify", "--expect", "1:00").code == 2
     with sqlite3.connect(home / "state" / "meta-auto.sqlite3") as database:
         triggers = database.execute(
             "SELECT name FROM sqlite_master WHERE type = 'trigger'"

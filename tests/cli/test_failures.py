@@ -100,6 +100,13 @@ def test_wrong_usage_is_exit_2_and_one_json_document(meta_auto, arguments):
     assert done.error["message"]
 
 
+@pytest.mark.parametrize("words", [[], ["--applied", "--not-applied"]])
+def test_a_word_that_settles_money_is_given_once(meta_auto, words):
+    done = meta_auto("actions", "resolve", "1", *words, "--reason", "seen in Ads Manager")
+    assert done.code == 2
+    assert "Ads Manager" in done.err
+
+
 @pytest.mark.parametrize("arguments", [[], ["suggestions"], ["db"]])
 def test_a_group_without_a_command_shows_its_help(meta_auto, arguments):
     done = meta_auto(*arguments)

@@ -1,6 +1,7 @@
 """`policies check FILE`: a plan in, a verdict of every rule out."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -53,6 +54,9 @@ def test_a_sound_plan_is_allowed(check, plan):
         ({"distribution": {"ES": 0.3, "PT": 0.7}}, "policy.geo_distribution"),
         ({"distribution": {"ES": 0.5, "PT": 0.4}}, "policy.geo_distribution"),
         ({"distribution": {"ES": 0.2, "PT": 0.8}}, "policy.geo_distribution"),
+        ({"distribution": {"ES": 0.6, "IT": 0.4}}, None),
+        ({"distribution": {"ES": 1.0}}, None),
+        ({"countries": ["ES"]}, None),
         ({"kind": "wish"}, None),
     ],
 )
@@ -76,6 +80,13 @@ def test_an_unsound_campaign_is_refused(check, change, rule):
 )
 def test_an_unsound_creative_change_is_refused(check, change):
     assert check(CREATIVE | change).code == 3
+
+
+def test_a_change_is_dated_by_this_worlds_clock_even_on_the_sandbox(check):
+    changed_at = datetime.now(UTC) - timedelta(hours=49)
+    assert check(CREATIVE | {"last_change_at": changed_at.isoformat()}).code == 0
+    changed_at = datetime.now(UTC) - timedelta(hours=47)
+    assert check(CREATIVE | {"last_change_at": changed_at.isoformat()}).code == 3
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "3", '{"daily_budget_usd": NaN}'])
