@@ -24,7 +24,14 @@ CLOCKS = {"bootstrap.py", "decision/plain.py"}
 #: What a command that needs none of it must not pay for.
 HEAVY = ("sqlalchemy", "httpx2", "pydantic", "pydantic_settings", "alembic", "rich", "msgspec",
          "tenacity", "asyncio", "sqlite3")  # fmt: skip
-NEVER = ("numpy", "scipy", "sqlalchemy.orm", "psycopg", "alembic")
+NEVER = (
+    "numpy",
+    "scipy",
+    "sqlalchemy.orm",
+    "sqlalchemy.dialects.postgresql",
+    "psycopg",
+    "alembic",
+)
 
 
 def _named(path: Path) -> str:

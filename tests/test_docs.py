@@ -29,7 +29,7 @@ from meta_autonomous.decision.safety import SAFETY_RULES
 from meta_autonomous.domain.action import FIRST_STATUSES, STATUS_TRANSITIONS, ActionType, Route
 from meta_autonomous.domain.intent import FIRST_STATE, TRANSITIONS
 from meta_autonomous.render import policies
-from tests.benchmarks import table
+from tests.benchmarks import table as figures
 from tests.benchmarks.figures import shown as number
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
 from tests.cli.test_roles import ADMIN, ADMIN_LATER, AT_TERMINAL, MANAGER, TICK, WATCH
@@ -228,11 +228,13 @@ def _diagram(first: Collection[str], moves: Sequence[tuple[str, str, str]]) -> s
 
 def speed_table() -> str:
     """The baseline's figures that have a goal, or that compare with the SDK script."""
-    baseline = table.read()
+    baseline = figures.read()
     machine = baseline["machine"]
     rows = [
-        f"Measured on {machine['measured_on']}: {machine['processor']}, {machine['cores']} cores, "
-        f"Python {machine['python']}.",
+        (
+            f"Measured on {machine['measured_on']}: {machine['processor']}, {machine['cores']} "
+            f"cores, Python {machine['python']}."
+        ),
         "",
         "| figure | measured | ratio | goal |",
         "| --- | --- | --- | --- |",

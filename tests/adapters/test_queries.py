@@ -11,6 +11,7 @@ from meta_autonomous.adapters.database.tables import OPEN_ATTEMPTS
 from meta_autonomous.domain.intent import OPEN_STATES
 from tests.adapters.database_scene import NOON, a_snapshot, an_adset, scale, suggested
 from tests.adapters.database_scene import record as record_action
+from tests.postgres import postgres_server, postgres_url  # noqa: F401
 
 DEEDS = {
     "what is in doubt": lambda db: db.open_attempts(),
@@ -73,3 +74,18 @@ def test_what_is_in_doubt_is_found_by_the_index_over_it(database):
 
 def test_the_words_of_that_index_are_the_open_states():
     assert set(str(OPEN_ATTEMPTS).split("'")[1::2]) == set(OPEN_STATES)
+
+
+def test_the_index_over_what_is_open_is_partial_on_postgresql_too(
+    postgres_url,  # noqa: F811
+):
+    database = Database(postgres_url, platform="meta")
+    database.create_or_check()
+    with database._reading() as unit:
+        told = unit.connection.exec_driver_sql(
+            "SELECT indexdef FROM pg_indexes WHERE indexname = 'uq_attempts_open' "
+            "AND schemaname = current_schema()"
+        ).scalar_one()
+    database.close()
+    assert "UNIQUE" in told
+    assert "WHERE" in told

@@ -5,6 +5,7 @@ import sys
 import time
 
 from tests.benchmarks.figures import Effort, Figure
+from tests.benchmarks.measuring import Broken
 from tests.benchmarks.suite import SUITE
 from tests.benchmarks.table import lines, read, row, write
 
@@ -31,15 +32,22 @@ def main() -> int:
         options.error("tiny sizes make no baseline")
     effort = Effort(is_quick=chosen.quick)
     figures: list[Figure] = []
+    failed: list[str] = []
     for name in chosen.names or by_name:
         began = time.monotonic()
-        figures += by_name[name].run(effort)
+        try:
+            for figure in by_name[name].run(effort):
+                figures.append(figure)
+                print("  ".join(filter(None, row(figure, {"figures": {}}))), file=sys.stderr)
+        except Broken as problem:  # the others can still be measured
+            failed.append(f"{name}: {problem}")
         print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
         if chosen.write_baseline:  # a run that is cut short has kept what it measured
             write(figures)
     baseline = read()
     print("\n".join(lines([row(figure, baseline) for figure in figures])))
-    return 0
+    print("\n".join(failed), file=sys.stderr)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

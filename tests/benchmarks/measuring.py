@@ -51,7 +51,9 @@ def run(
         out.seek(0)
         err.seek(0)
         if child.returncode not in codes:
-            raise Broken(f"{' '.join(command[-3:])}: {err.read().decode()[-2000:]}")
+            said = (err.read() + out.read()).decode()
+            where, code = " ".join(command[-3:]), child.returncode
+            raise Broken(f"{where}: exit code {code}: {said[:1000]} … {said[-1000:]}")
         return Ran(
             cpu=used.ru_utime + used.ru_stime,
             wall=wall,

@@ -17,7 +17,7 @@ from tests.benchmarks.figures import (
     at_most,
     ratio_at_most,
 )
-from tests.benchmarks.measuring import PASS, Ran, median, run
+from tests.benchmarks.measuring import PASS, Broken, Ran, median, run
 from tests.benchmarks.site import Asked, Server, Site, serving, site
 
 LATENCY = 0.15
@@ -38,7 +38,7 @@ def tick(here: Site) -> Ticked:
     ran = here.run("tick", "--json")
     report = json.loads(ran.out)
     if report["errors"] or report["campaigns_evaluated"] == 0:
-        raise AssertionError(f"the tick did not work: {report['errors']}")
+        raise Broken(f"the tick did not work: {report['errors']}")
     return Ticked(ran, here.server.asked())
 
 

@@ -9,7 +9,11 @@ from typing import Final
 
 from sqlalchemy import Connection, func, inspect, select
 
-from meta_autonomous.adapters.database.tables import append_only_statements, metadata
+from meta_autonomous.adapters.database.tables import (
+    append_only_statements,
+    metadata,
+    use_postgresql,
+)
 from meta_autonomous.ports import ConfigError
 
 #: Every revision in `migrations/versions`, oldest first.
@@ -43,6 +47,8 @@ def lock(connection: Connection) -> None:
 
 def create(connection: Connection) -> None:
     """Today's tables on an empty database. Part of the caller's transaction."""
+    if connection.dialect.name == "postgresql":
+        use_postgresql()
     metadata.create_all(connection)
     for statement in append_only_statements(connection.dialect.name):
         connection.exec_driver_sql(statement)

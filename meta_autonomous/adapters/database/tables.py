@@ -125,7 +125,6 @@ Index(
     "ix_optimization_actions_undoes",
     optimization_actions.c.undoes,
     sqlite_where=_UNDOES,
-    postgresql_where=_UNDOES,
 )
 Index(None, *(optimization_actions.c[name] for name in ("platform", "last_seen_at")))
 Index(None, *(optimization_actions.c[name] for name in ("platform", "entity_id")))
@@ -175,7 +174,6 @@ Index(
     attempts.c.entity_id,
     unique=True,
     sqlite_where=OPEN_ATTEMPTS,
-    postgresql_where=OPEN_ATTEMPTS,
 )
 Index(None, *(attempts.c[name] for name in ("platform", "account_id", "effect_at")))
 
@@ -259,7 +257,6 @@ Index(
     meta_roas_metrics.c.platform,
     meta_roas_metrics.c.account_id,
     sqlite_where=_LATEST,
-    postgresql_where=_LATEST,
 )
 
 entity_snapshots = Table(
@@ -460,8 +457,18 @@ Index(
     alerts.c.key,
     unique=True,
     sqlite_where=_UNCLEARED,
-    postgresql_where=_UNCLEARED,
 )
+
+
+def use_postgresql() -> None:
+    """Make the partial indexes partial there too. Not said above, where each is: SQLAlchemy would
+    load the whole dialect, asyncpg's and asyncio included, to check that it knows the word."""
+    for table in metadata.tables.values():
+        for index in table.indexes:
+            only = index.dialect_options["sqlite"]["where"]
+            if only is not None:
+                index.dialect_options["postgresql"]["where"] = only
+
 
 _STATEMENTS_SQLITE: Final = (
     """CREATE TRIGGER ledger_no_update BEFORE UPDATE ON ledger
