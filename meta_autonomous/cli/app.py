@@ -19,6 +19,7 @@ from meta_autonomous.cli import (
     doctor,
     estimate,
     explain,
+    init,
     ledger,
     policies,
     replay,
@@ -118,7 +119,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(alerts.app, name="alerts")
 app.command(name="report")(report.report)
 app.command(name="doctor")(doctor.doctor)
-app.command(name="init")(setup.init)
+app.command(name="init")(init.init)
 app.add_typer(setup.db_app, name="db")
 app.command(name="units")(setup.units)
 app.command(name="demo")(demo.demo)

@@ -47,8 +47,8 @@ async def examine(
     if problems:
         checks += not_examined(examine_platform.NAMES, "the configuration is wrong")
     else:
-        checks += await _platform(loaded)
-    checks.append(await _notifications(loaded, sends=notify_test))
+        checks += await platform_checks(loaded)
+    checks.append(await notification_check(loaded, sends=notify_test))
     return Diagnosis(platform=loaded.system().platform, checks=tuple(checks))
 
 
@@ -132,7 +132,8 @@ def _of_database(database: "Database", loaded: "LoadedSettings") -> Iterator[Che
     )
 
 
-async def _platform(loaded: "LoadedSettings") -> tuple[Check, ...]:
+async def platform_checks(loaded: "LoadedSettings") -> tuple[Check, ...]:
+    """Token, accounts, currencies and the like, of the platform itself."""
     from meta_autonomous.bootstrap import open_platform
 
     try:
@@ -149,7 +150,7 @@ async def _platform(loaded: "LoadedSettings") -> tuple[Check, ...]:
         return (Check.of_error(examine_platform.NAMES[0], error), *rest)
 
 
-async def _notifications(loaded: "LoadedSettings", *, sends: bool) -> Check:
+async def notification_check(loaded: "LoadedSettings", *, sends: bool) -> Check:
     from meta_autonomous.bootstrap import notifier_for
 
     name = "notifications"

@@ -1,9 +1,8 @@
-"""`init`, `db` and `units`: getting started, the database in step, a timer that fits."""
+"""`db` and `units`: the database in step, a timer that fits."""
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import typer
 
@@ -11,7 +10,6 @@ from meta_autonomous.cli.groups import group
 from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
 
-_FX_PREFIX: Final = "meta_auto_fx_"
 _MOST_DAYS: Final = 36_525
 
 db_app = group("The database.")
@@ -135,67 +133,6 @@ def prune(
     return session.present(shaped, lambda: pruned_document(shaped))
 
 
-def init(
-    context: typer.Context,
-    *,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="KEY=VALUE",
-            help="Write this setting, such as max_daily_spend_usd=1000; may be repeated.",
-        ),
-    ] = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a configuration that exists.")
-    ] = False,
-    as_json: AsJson = False,
-) -> int:
-    """Write a configuration, make a database.
-
-    The file is commented and holds every setting. It goes to --config, else META_AUTO_CONFIG,
-    else the usual place, with mode 0600.
-    """
-    session = Session.of(context, as_json=as_json)
-    from tempfile import mkstemp
-
-    from meta_autonomous.bootstrap import open_store
-    from meta_autonomous.config import template
-
-    text = template.render(_checked(settings or ()))
-    path = _place(session.config)
-    if path.exists() and not force:
-        from meta_autonomous.ports import RefusedByGuard
-
-        raise RefusedByGuard(
-            f"{path} exists already.", remedy="Keep it, or overwrite it with --force."
-        )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Made with mode 0600, read as it will be read, and only then put in its place.
-    descriptor, name = mkstemp(dir=path.parent, suffix=".toml")
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-        session.permit(session.with_config(draft).settings(), Role.ADMIN)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    loaded = session.with_config(path).settings()
-    with open_store(loaded, create=True):
-        pass
-    from meta_autonomous.render.setup import made_document
-
-    shaped = {
-        "config": str(path),
-        "database": loaded.sources["meta_auto_database_url"].value,
-        "state_dir": str(loaded.state_dir),
-        "platform": loaded.system().platform,
-        "mode": loaded.system().mode,
-    }
-    return session.present(shaped, lambda: made_document(shaped))
-
-
 def units(
     context: typer.Context,
     *,
@@ -261,43 +198,3 @@ def _write(made: Mapping[str, str], folder: Path) -> None:
             f"{folder} can't be written: {error.strerror}.",
             remedy="Name a folder that exists and that you may write, or run this by sudo.",
         ) from None
-
-
-def _place(named: Path | None) -> Path:
-    """Where the file goes: the same places in which it is looked for."""
-    from meta_autonomous.config.keys import CONFIG_VARIABLE
-    from meta_autonomous.config.sources import config_home
-
-    if named is not None:
-        return named.expanduser().absolute()
-    if os.environ.get(CONFIG_VARIABLE):
-        return Path(os.environ[CONFIG_VARIABLE]).expanduser().absolute()
-    home = config_home(os.environ)
-    if home is None:
-        raise WrongUsage(
-            "This account has no home to keep a configuration in.", remedy="Give --config PATH."
-        )
-    return home / "meta-auto" / "config.toml"
-
-
-def _checked(pairs: Sequence[str]) -> Mapping[str, Any]:
-    """The settings that were named, each parsed and judged as the program itself does."""
-    from meta_autonomous.config import KEYS, AutonomousSettings
-
-    given: dict[str, str] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        key = name.strip().lower()
-        if not equals:
-            raise WrongUsage(f"--set {pair!r} is not KEY=VALUE.")
-        if key in KEYS and KEYS[key].is_secret:
-            raise WrongUsage(
-                f"{name} is a secret: it never stands in this file or on a command line.",
-                remedy=f"Put it into a file of mode 0600 and set {key}_file to its path.",
-            )
-        given[key] = value.strip()
-    settings = AutonomousSettings.of(given)
-    names = dict.fromkeys(
-        "meta_auto_fx" if name.startswith(_FX_PREFIX) else name for name in given
-    )
-    return {name: getattr(settings, name) for name in names}

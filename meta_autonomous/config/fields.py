@@ -346,7 +346,7 @@ class SettingFields(BaseSettings):
         "notify",
         default=(),
         says="Where digests and alerts go.",
-        example='["mailto:ads-team@example.com"]',
+        example='["mailto://localhost?from=meta-auto@example.com&to=ads-team@example.com"]',
         is_private=True,
     )
     meta_auto_metrics_file: _Path = _in(

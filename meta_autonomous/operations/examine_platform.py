@@ -24,6 +24,8 @@ NAMES: Final = (
     "currency_rates",
     "other_controllers",
 )
+#: What the name of a rate's variable begins with. The check of the rates lists those to be set.
+RATE: Final = "META_AUTO_FX_"
 NEEDED: Final = frozenset({"ads_read", "ads_management"})
 #: Any of these lets the token's holder change campaigns.
 _MAY_WRITE: Final = frozenset({"MANAGE", "ADVERTISE"})
@@ -202,12 +204,13 @@ def _rates(seen: Sequence[_Seen], rates: Rates) -> Check:
     used = {one.facts.currency for one in seen if one.facts is not None}
     missing = sorted(code for code in used - {"USD"} if code not in rates.usd_per_unit)
     if missing:
-        variables = ", ".join(f"META_AUTO_FX_{code}" for code in missing)
+        variables = ", ".join(f"{RATE}{code}" for code in missing)
         return Check.fail(
             name,
             f"no rate for {', '.join(missing)}: no budget is raised anywhere",
             f"Set {variables}: USD for one unit, such as 1.08.",
             code=CONFIGURATION,
+            details=tuple(f"{RATE}{code}" for code in missing),
         )
     if not used:
         return Check.unknown(name, "no ad account could be read")

@@ -1,7 +1,7 @@
 """What `doctor` found: a line for each check, and under it what to do."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from meta_autonomous.render.banner import banner
@@ -23,8 +23,12 @@ _INDENT: Final = " " * 9
 def doctor_document(found: Json) -> Document:
     platform = found["platform"]
     head = (banner(platform), Line()) if platform else ()
-    lines = [shown for check in found["checks"] for shown in _check(check)]
-    return Document.of(*head, *lines, Line(), _verdict(found))
+    return Document.of(*head, *check_lines(found["checks"]), Line(), _verdict(found))
+
+
+def check_lines(checks: Iterable[Json]) -> Iterator[Line]:
+    for check in checks:
+        yield from _check(check)
 
 
 def _check(check: Json) -> Iterator[Line]:

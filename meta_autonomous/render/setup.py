@@ -25,6 +25,7 @@ def made_document(made: Json) -> Document:
         Pairs(
             (
                 ("configuration", Span(made["config"], Tone.STRONG)),
+                *((("", "the one that was there is overwritten"),) if made["replaced"] else ()),
                 ("database", made["database"]),
             )
         ),

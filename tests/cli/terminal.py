@@ -1,10 +1,12 @@
 """The program at a real terminal that a test reads and types at."""
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,15 +38,21 @@ class Terminal:
 
 
 @contextmanager
-def at(*arguments: str, home: Path) -> Iterator[tuple[Terminal, "subprocess.Popen[bytes]"]]:
+def at(
+    *arguments: str, home: Path, **environment: str
+) -> Iterator[tuple[Terminal, "subprocess.Popen[bytes]"]]:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "meta_autonomous", *arguments],
         cwd=home,
-        env=environment_of(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8", NO_COLOR="1"),
+        env=environment_of(home, TERM="xterm", COLUMNS="100", LANG="C.UTF-8", NO_COLOR="1")
+        | environment,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
+        # Its own terminal, so that Ctrl-C is a signal to it as it is to anything at a terminal.
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - one call
     ) as ran:
         os.close(theirs)
         try:
