@@ -1,9 +1,8 @@
 """Meta's insight rows, folded into facts by day as their pages arrive.
 
-A malformed row is never a zero. Without its spend the account's totals can't be checked, so it
-refuses the read and names the ad. With its spend but without its purchases, the spend counts and
-whatever the purchases would have counted for is named as incomplete: a decision on half of the
-purchases is worse than none.
+A malformed row is never a zero. Its ad, and what that is in, are named as incomplete, and nothing
+is decided on them: a decision on half of the purchases is worse than none. Where not even its
+spend is known, what the account's own totals hold beyond all other rows stands in for it.
 """
 
 import re
@@ -174,14 +173,15 @@ class AdDays:
         self.covered = days
         self.days: dict[str, DayTable] = {}
         self.parents: dict[str, tuple[str, str]] = {}
-        self.incomplete: dict[str, str] = {}  # ads whose purchases are not all known
+        self.incomplete: dict[str, str] = {}  # ads of which not all is known
+        self.unpriced: set[str] = set()  # those of which not even all spend is
         #: By ad, a bit for each day with a row (the first day's is the lowest): one of zeros is
         #: one too.
         self.told: dict[str, int] = {}
         self._ids: dict[str, str] = {}
 
     def add(self, rows: Iterable[AdDayRow], asked: DayRange) -> None:
-        """Raises BadAnswer, naming the ad, unless the id, day and spend of every row are clear."""
+        """Raises BadAnswer, naming the ad, where rows contradict each other or bear no ids."""
         for row in rows:
             try:
                 self._add(row, asked)
@@ -189,16 +189,22 @@ class AdDays:
                 raise BadAnswer(f"insights of ad {str(row.ad_id)[:30]}: {odd}") from None
 
     def _add(self, row: AdDayRow, asked: DayRange) -> None:
-        day = asked.day(row.date_start, row.date_stop)
         ad_id, adset_id, campaign_id = str(row.ad_id), str(row.adset_id), str(row.campaign_id)
         known = self.parents.get(ad_id)
         if known is None:
             self._place(ad_id, adset_id, campaign_id)
         elif known[0] != adset_id or known[1] != campaign_id:
             raise Odd("belongs to two ad sets")
-        if row.account_currency is not None and row.account_currency != self._currency:
-            _check_currency(row.account_currency, self._currency)
-        spend = _spend(row.spend)
+        try:
+            day = asked.day(row.date_start, row.date_stop)
+            if row.account_currency is not None and row.account_currency != self._currency:
+                _check_currency(row.account_currency, self._currency)
+            spend = _spend(row.spend)
+        except Odd as odd:
+            self.unpriced.add(ad_id)
+            sentence = f"insights of ad {ad_id} on {row.date_start[:10]}: {odd}"
+            self.incomplete.setdefault(ad_id, sentence)
+            return
         try:
             facts = _facts(row, spend)
         except Odd as odd:
@@ -244,13 +250,28 @@ class AdDays:
             self.days[ad_id].take(days)
             self.told[ad_id] |= other.told[ad_id] << later
         self.incomplete = other.incomplete | self.incomplete
+        self.unpriced |= other.unpriced
+
+    def place_unknown(self, totals: Mapping[date, int]) -> None:
+        """What the account spent on a day beyond all rows that could be read was spent by the ads
+        of the others. One of them gets all of it: none of them is decided on, and the account's
+        sum is right."""
+        if not self.unpriced:
+            return
+        ad_id = min(self.unpriced)
+        for day, spend in totals.items():
+            of_all = sum(days.get(day, NOTHING).spend_micros for days in self.days.values())
+            if spend > of_all:
+                known = self.days[ad_id].get(day, NOTHING)
+                self.days[ad_id].put(day, known.plus(DayFacts(spend - of_all, 0, 0, 0)))
+                self.told[ad_id] |= 1 << (day - self.covered.since).days
 
     def skipped(self) -> dict[str, str]:
         """Why no ROAS can be told of an ad, and of what it is in, by id."""
         found = dict(self.incomplete)
         for ad_id, sentence in self.incomplete.items():
             for above in self.parents[ad_id]:
-                found.setdefault(above, f"not all of its purchases are known: {sentence}")
+                found.setdefault(above, f"not all that its ads did is known: {sentence}")
         return found
 
     def by_level(self) -> Mapping[Level, Mapping[str, Days]]:

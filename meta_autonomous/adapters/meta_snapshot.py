@@ -85,6 +85,7 @@ class AccountReader:
             )
             log = group.create_task(self._optional_log(plan.with_activities_since, errand))
 
+        ad_days.place_unknown(totals.result())
         ad_days.check_against(totals.result(), before=today)
         found = Found.of({level: task.result() for level, task in lists.items()})
         governing = rules.result() or []
@@ -103,6 +104,7 @@ class AccountReader:
             missing_days=ad_days.missing_days(totals.result()),
             skipped=ad_days.skipped() | found.skipped,
             unlisted=frozenset(found.unlisted),
+            unread=found.unread,
         )
 
     async def activities(

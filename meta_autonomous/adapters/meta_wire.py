@@ -7,7 +7,7 @@ caller can leave out that one entity and go on with the others.
 
 import re
 from datetime import UTC, datetime
-from typing import Final, TypedDict, TypeVar
+from typing import Any, Final, TypedDict, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -23,6 +23,8 @@ from meta_autonomous.domain.entities import (
     Campaign,
     Entity,
     Level,
+    Status,
+    UnreadHolder,
 )
 from meta_autonomous.domain.quantities import Currency, Money, UnknownCurrency
 from meta_autonomous.ports import BadAnswer
@@ -135,6 +137,18 @@ class _AnyRow(Struct):
     id: Text = None
 
 
+class _HolderRow(Struct):
+    """A campaign or an ad set of which anything may be odd."""
+
+    status: Any = None
+    campaign_id: Any = None
+    daily_budget: Any = None
+    lifetime_budget: Any = None
+    budget_remaining: Any = None
+    stop_time: Any = None
+    end_time: Any = None
+
+
 def fields_of(row: type[Struct]) -> str:
     """The `fields` parameter that asks for exactly what the row type reads."""
     return ",".join(row.__struct_encode_fields__)
@@ -210,6 +224,24 @@ def entity(level: Level, body: bytes, account: Account) -> Entity:
 def id_of(body: bytes) -> str:
     """The id of a row of which nothing else is known. Raises Odd."""
     return valid_id(decode_row(_AnyRow, body, Odd).id, "id")
+
+
+def unread_holder(level: Level, body: bytes, account: Account) -> UnreadHolder | None:
+    """What a row that can't be understood says of its budget; None when it has none, or is not
+    set to run."""
+    try:
+        row = decode_row(_HolderRow, body, Odd)
+    except Odd:
+        return UnreadHolder(campaign_id=None, budget=None)
+    if isinstance(row.status, str) and row.status != Status.ACTIVE:
+        return None
+    campaign_id = id_of(body) if level is Level.CAMPAIGN else str(row.campaign_id)
+    try:
+        ends_at = time_of(row.stop_time or row.end_time, "the end")
+        budget = _budget(row, account.currency, ends_at)
+    except (Odd, TypeError):
+        return UnreadHolder(campaign_id=campaign_id, budget=None)
+    return None if budget is None else UnreadHolder(campaign_id=campaign_id, budget=budget)
 
 
 _ROWS: Final[dict[Level, type[Struct]]] = {
@@ -293,7 +325,7 @@ def _common(row: CampaignRow | AdSetRow | AdRow, account: Account) -> _Common:
 
 
 def _budget(
-    row: CampaignRow | AdSetRow, currency: Currency, ends_at: datetime | None
+    row: CampaignRow | AdSetRow | _HolderRow, currency: Currency, ends_at: datetime | None
 ) -> Budget | None:
     daily = _amount(row.daily_budget, "daily_budget", currency)
     lifetime = _amount(row.lifetime_budget, "lifetime_budget", currency)

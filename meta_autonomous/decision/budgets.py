@@ -18,6 +18,7 @@ from meta_autonomous.decision.rules import (
     ceiling,
     dollars,
     largest_within,
+    listed,
     moment,
     named,
     net_increase,
@@ -220,6 +221,14 @@ def campaign_budget(action: Action, case: Case) -> Verdict:
             case.limits.max_campaign_budget_usd,
             f"The {named(campaign)} keeps its total of {dollars(total)} a day.",
         )
+    unknown = [
+        holder_id
+        for holder_id, holder in case.snapshot.unread.items()
+        if holder.campaign_id == campaign.id and campaign.budget is None
+    ]
+    if unknown:
+        told = f"Ad set {listed(unknown)} could not be understood, so the total is not known."
+        return blocks(None, case.limits.max_campaign_budget_usd, told)
     verdict = within_campaign_cap(total, case.limits, what=f"The {named(campaign)}")
     if verdict or action.type is not ActionType.SCALE_UP:
         return verdict

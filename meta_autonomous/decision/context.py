@@ -81,6 +81,7 @@ class Memory:
     approved_creatives: frozenset[str] = frozenset()  # by a person, or as baseline
     rejected_creatives: frozenset[str] = frozenset()
     automatic_pauses: tuple[AutomaticPause, ...] = ()  # executed or open, last 24 hours
+    last_budgets: Mapping[str, Money] = field(default_factory=dict)  # of what is unread now
 
     def of(self, entity_id: str) -> EntityMemory:
         return self.entities.get(entity_id, NO_MEMORY)

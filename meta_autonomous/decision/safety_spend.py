@@ -142,6 +142,12 @@ def account_spend(situation: Situation, book: PolicyBook, now: datetime) -> Acco
             factor = _factor(holder, snapshot, book)
             projected_more += max(daily * factor - spent, _NOTHING)
             budgets += daily
+    for holder_id in snapshot.unread:
+        spent = usd_of_micros(snapshot.spent_today_unread(holder_id).spend_micros)
+        daily = _unread_usd(holder_id, situation, book, now)
+        holders[holder_id] = HolderSpend(budget_usd=daily, spent_usd=spent, counts=True)
+        projected_more += max(daily * book.limits.daily_overspend_factor - spent, _NOTHING)
+        budgets += daily
     spent_usd = usd_of_micros(spent_micros)
     return AccountSpend(
         spent_usd=spent_usd,
@@ -149,6 +155,19 @@ def account_spend(situation: Situation, book: PolicyBook, now: datetime) -> Acco
         budgets_usd=budgets,
         holders=holders,
     )
+
+
+def _unread_usd(holder_id: str, situation: Situation, book: PolicyBook, now: datetime) -> Decimal:
+    """What counts as the budget of a campaign or ad set that could not be understood: what its
+    row says; else, as for an unread account, the last known one at its worst; else the most that
+    a campaign may have."""
+    budget = situation.snapshot.unread[holder_id].budget
+    last = situation.memory.last_budgets.get(holder_id)
+    if budget is not None:
+        return situation.usd(_most_today(budget, now)) or _NOTHING
+    if last is not None:
+        return (situation.usd(last) or _NOTHING) * WORST_OVERSPEND
+    return book.limits.max_campaign_budget_usd
 
 
 def _stand_in(record: UnreadAccount) -> Decimal | None:

@@ -234,6 +234,15 @@ class Activity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadHolder:
+    """A campaign or ad set that could not be understood, and may spend a budget of its own all the
+    same. `budget` is None where not even that could be read, `campaign_id` likewise."""
+
+    campaign_id: str | None
+    budget: Budget | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSnapshot:
     """All that one complete read of an ad account knows. Nothing in it is a guess.
 
@@ -243,7 +252,7 @@ class AccountSnapshot:
     `ad_parents` names the ad set and the campaign of every ad that has rows.
     `activities` is None when the log was not read or could not be. `skipped` names what could not
     be understood: an entity that then stands in no mapping, or one that does (its budget and spend
-    count) but whose purchases are not all known.
+    count) but of which not all is known. `unread` are those in no mapping that may hold a budget.
     """
 
     account: Account
@@ -260,6 +269,7 @@ class AccountSnapshot:
     missing_days: frozenset[date] = frozenset()
     unlisted: frozenset[str] = frozenset()  # parents of what delivers that no list has: not whole
     skipped: Mapping[str, str] = field(default_factory=dict)  # entity id -> what was odd about it
+    unread: Mapping[str, UnreadHolder] = field(default_factory=dict)
     _children: Mapping[str, tuple[str, ...]] = field(init=False, repr=False, compare=False)
     _spends: dict[tuple[date, ...], int] = field(
         init=False, repr=False, compare=False, default_factory=dict
@@ -359,6 +369,12 @@ class AccountSnapshot:
 
     def spent_today(self, entity: Entity) -> DayFacts:
         return self.days_of(entity).get(self.today, NOTHING)
+
+    def spent_today_unread(self, holder_id: str) -> DayFacts:
+        """What one of `unread` spent; it is a campaign or an ad set."""
+        of_level = (self.days.get(level, {}) for level in (Level.CAMPAIGN, Level.ADSET))
+        days = next((days[holder_id] for days in of_level if holder_id in days), {})
+        return days.get(self.today, NOTHING)
 
 
 def days_by_level(

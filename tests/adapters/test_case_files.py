@@ -25,7 +25,14 @@ from meta_autonomous.decision.tick_case import (
     deliberate,
 )
 from meta_autonomous.domain.action import ActionType
-from meta_autonomous.domain.entities import AccountSnapshot, Activity, Entity, Level, days_by_level
+from meta_autonomous.domain.entities import (
+    AccountSnapshot,
+    Activity,
+    Entity,
+    Level,
+    UnreadHolder,
+    days_by_level,
+)
 from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.ports import RecordedTick
@@ -43,6 +50,7 @@ from tests.builders import (
     a_snapshot,
     an_account,
     an_ad,
+    daily,
     days_like,
     lifetime,
     usd,
@@ -129,6 +137,7 @@ def test_everything_that_a_decision_may_look_at_comes_back(tmp_path: Path) -> No
         missing_days=frozenset({YESTERDAY}),
         unlisted=frozenset({"c9"}),
         skipped={"x": "odd"},
+        unread={"x": UnreadHolder(campaign_id=None, budget=daily(3))},
         activities=(Activity("s1", "update_ad_set_budget", NOW, "1", None, "100", "200"),),
     )
     pending = PendingSuggestion(
@@ -157,6 +166,7 @@ def test_everything_that_a_decision_may_look_at_comes_back(tmp_path: Path) -> No
         automatic_pauses=(
             AutomaticPause(entity_id="a1", campaign_id="c1", adset_id="s1", at=NOW),
         ),
+        last_budgets={"x": usd(4)},
     )
     book = PolicyBook(
         limits=Limits(profit_margin=Decimal("0.40"), auto_action_types=frozenset()),

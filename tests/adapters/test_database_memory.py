@@ -11,7 +11,13 @@ from sqlalchemy import event as sqlalchemy_event
 from meta_autonomous.adapters.database import Database
 from meta_autonomous.decision.context import NO_MEMORY, AutomaticPause, EntityMemory
 from meta_autonomous.domain.action import ActionStatus, ActionType
-from meta_autonomous.domain.entities import AccountSnapshot, Activity, Budget, BudgetKind
+from meta_autonomous.domain.entities import (
+    AccountSnapshot,
+    Activity,
+    Budget,
+    BudgetKind,
+    UnreadHolder,
+)
 from meta_autonomous.domain.intent import AttemptEvent
 from meta_autonomous.ports import WORKER
 from tests.adapters.database_scene import (
@@ -132,6 +138,16 @@ def test_an_entity_that_came_into_being_since_is_known_from_its_start(tmp_path: 
     memory = database.memory(snapshot, now=NOON, our_application_id=None)
     assert memory.of("11").budgets_known
     assert not memory.of("12").budgets_known
+
+
+def test_the_last_known_budget_of_what_is_unread_now_is_remembered(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    for n, budget in ((-90, 50), (-80, 60)):  # days ago, and unchanged since
+        read(database, a_campaign(), an_adset(budget=daily(budget)), at=NOON + hours(n))
+    unread = {"11": UnreadHolder(campaign_id="1", budget=None)}
+    snapshot = a_snapshot(a_campaign(), at=NOON, unread=unread)
+    memory = database.memory(snapshot, now=NOON, our_application_id=None)
+    assert memory.last_budgets == {"11": usd(60)}
 
 
 def test_another_platforms_past_is_not_ours(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from meta_autonomous.decision.policy_engine import (
     PolicyEngine,
 )
 from meta_autonomous.domain.action import Action, ActionType, BudgetLeg, Route
-from meta_autonomous.domain.entities import Budget, BudgetKind, Entity
+from meta_autonomous.domain.entities import Budget, BudgetKind, Entity, UnreadHolder
 from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.domain.verdict import Ruling, Verdict
 from tests.builders import (
@@ -363,6 +363,18 @@ def test_what_was_granted_to_siblings_counts_in_the_campaigns_total() -> None:
     # Its own earlier grant is replaced by this action, and another campaign's is not its business.
     mine = {"s1": Decimal(5000), "elsewhere": Decimal(5000)}
     assert campaign_budget(action, snapshot, granted_usd=mine)
+
+
+def test_no_ad_set_is_raised_beside_one_that_could_not_be_understood() -> None:
+    adset = an_adset("s1", budget=100)
+    unread = UnreadHolder(campaign_id="c1", budget=None)
+    snapshot = a_snapshot(a_campaign(budget=None), adset, unread={"s9": unread})
+    refused = campaign_budget(a_scale_up(adset, to=110), snapshot)
+    assert not refused
+    assert "s9 could not be understood" in refused.message
+    assert campaign_budget(a_scale_down(adset, to=90), snapshot)
+    elsewhere = replace(snapshot, unread={"s9": replace(unread, campaign_id="c9")})
+    assert campaign_budget(a_scale_up(adset, to=110), elsewhere)
 
 
 def test_no_room_under_the_campaigns_cap_leaves_the_present_budget() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from meta_autonomous.decision.context import HolderSpend, Situation, Totals
+from meta_autonomous.decision.context import HolderSpend, Memory, Situation, Totals
 from meta_autonomous.decision.limits import Limits, Override, PolicyBook
 from meta_autonomous.decision.safety import DAILY_SPEND
 from meta_autonomous.decision.safety_spend import (
@@ -19,7 +19,7 @@ from meta_autonomous.decision.safety_spend import (
     extra_usd,
 )
 from meta_autonomous.domain.action import Action
-from meta_autonomous.domain.entities import AccountSnapshot, Budget, BudgetKind
+from meta_autonomous.domain.entities import AccountSnapshot, Budget, BudgetKind, UnreadHolder
 from meta_autonomous.domain.performance import DayFacts
 from meta_autonomous.domain.quantities import Currency, micros
 from meta_autonomous.domain.verdict import Verdict
@@ -459,6 +459,35 @@ def test_a_lower_cap_never_lets_more_through(cap: tuple[int, int], to: int) -> N
     assert daily_spend(a_scale_up(to=to), limits=loose) or not daily_spend(
         a_scale_up(to=to), limits=strict
     )
+
+
+@pytest.mark.parametrize(
+    ("budget", "last", "counts"),
+    [
+        (daily(900), None, "900"),
+        (daily(900), 1_000, "900"),
+        (None, 1_000, "1750"),  # as an account that could not be read
+        (None, None, "5000"),  # the most that a campaign may have
+    ],
+)
+def test_what_could_not_be_understood_counts_with_a_budget_all_the_same(budget, last, counts):
+    snapshot = a_snapshot(
+        a_campaign("c1", budget=500),
+        an_adset("s1", campaign="c1"),
+        unread={"c9": UnreadHolder(campaign_id="c9", budget=budget)},
+    )
+    memory = Memory(last_budgets={} if last is None else {"c9": usd(last)})
+    situation = replace(a_situation(snapshot), memory=memory)
+    found = totals_of(situation)
+    assert found.holders["c9"].budget_usd == Decimal(counts)
+    assert found.projected_usd - totals_of(a_situation()).projected_usd >= Decimal(counts) - 500
+    spend = account_spend(situation, PolicyBook(), NOW)
+    assert spend is not None
+    assert spend.budgets_usd == 500 + Decimal(counts)
+    room = Limits(max_daily_spend_usd=600 + Decimal(counts))
+    case = {"limits": room, "totals": found}
+    assert daily_spend(a_scale_up(snapshot.campaigns["c1"], to=600), snapshot, **case)
+    assert not daily_spend(a_scale_up(snapshot.campaigns["c1"], to="600.01"), snapshot, **case)
 
 
 def test_lists_that_leave_out_a_parent_of_what_delivers_raise_no_budget():

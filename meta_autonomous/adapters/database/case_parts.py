@@ -24,9 +24,11 @@ from meta_autonomous.domain.entities import (
     AdSet,
     Campaign,
     Level,
+    UnreadHolder,
     days_by_level,
 )
 from meta_autonomous.domain.performance import DayFacts, Days
+from meta_autonomous.domain.quantities import Money
 
 T = TypeVar("T")
 
@@ -80,6 +82,8 @@ def _parts(case: AccountCase) -> dict[str, msgspec.Raw]:
         "missing_days": sorted(read.missing_days),
         "unlisted": sorted(read.unlisted),
         "skipped": read.skipped,
+        "unread": read.unread,
+        "last_budgets": memory.last_budgets,
         "governed": sorted(read.governed_by_rules),
         "activities": read.activities,
         "restatements": case.restatements,
@@ -141,12 +145,14 @@ def case_of(file: File) -> AccountCase:
         missing_days=_value(parts["missing_days"], frozenset[date]),
         unlisted=_value(parts["unlisted"], frozenset[str]),
         skipped=_value(parts["skipped"], dict[str, str]),
+        unread=_value(parts.get("unread", _NONE), dict[str, UnreadHolder]),
     )
     memory = Memory(
         entities=_of_kind(parts, "memory", EntityMemory),
         approved_creatives=approved,
         rejected_creatives=rejected,
         automatic_pauses=_value(parts["pauses"], tuple[AutomaticPause, ...]),
+        last_budgets=_value(parts.get("last_budgets", _NONE), dict[str, Money]),
     )
     return AccountCase(
         snapshot=snapshot,
@@ -247,6 +253,10 @@ def _decode_hook(wanted: type, value: Any) -> Any:
 UNREADABLE: Final = (msgspec.DecodeError, zlib.error, KeyError, UnicodeDecodeError)
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=_encode_hook)
+
+
+#: Of a file that was written before there was such a part.
+_NONE: Final = msgspec.Raw(b"{}")
 
 
 def _value(raw: msgspec.Raw, type_: Any) -> Any:

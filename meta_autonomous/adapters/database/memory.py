@@ -68,6 +68,11 @@ def build(
         approved_creatives=approved,
         rejected_creatives=rejected,
         automatic_pauses=past.automatic_pauses(unit, account_id, now=now),
+        last_budgets={
+            holder_id: Money(rows[-1].budget_minor, snapshot.account.currency)
+            for holder_id in snapshot.unread
+            if (rows := known.rows.get(holder_id)) and rows[-1].budget_minor is not None
+        },
     )
 
 
