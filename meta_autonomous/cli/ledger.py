@@ -76,6 +76,11 @@ def verify(
     archived months end, and says so.
     """
     session = Session.of(context, as_json=as_json)
+    if expect is not None and ":" not in expect:
+        raise WrongUsage(
+            f"--expect {expect!r} is not SEQ:HASH.",
+            remedy="Give a head as `meta-auto ledger verify` printed it.",
+        )
     with session.records(Role.MANAGER) as (store, loaded, _):
         platform = loaded.system().platform
         if archive is None:

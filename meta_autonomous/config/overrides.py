@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from meta_autonomous.config import values
-from meta_autonomous.config.problems import Problem, nearest, written
+from meta_autonomous.config.problems import Problem, written
 from meta_autonomous.config.settings import (
     KEYS,
     AutonomousSettings,
@@ -24,6 +24,7 @@ from meta_autonomous.decision.limits import (
     Scope,
     is_looser,
 )
+from meta_autonomous.domain.text import nearest
 
 #: The keys of an [[override]] that are not limits.
 _WHOSE: Final = ("account", "match", "allow_looser")

@@ -51,10 +51,11 @@ from meta_autonomous.config.keys import (
     Usd,
     WindowDays,
 )
-from meta_autonomous.config.problems import Problem, SettingsError, nearest, written
+from meta_autonomous.config.problems import Problem, SettingsError, written
 from meta_autonomous.decision.limits import OVERRIDABLE, Limits
 from meta_autonomous.domain.action import ActionType
 from meta_autonomous.domain.quantities import Rates
+from meta_autonomous.domain.text import nearest
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo

@@ -16,10 +16,11 @@ from pydantic import SecretStr
 
 from meta_autonomous.config import private_files, toml_file
 from meta_autonomous.config.keys import CONFIG_VARIABLE, FX, FX_PREFIX, PREFIX, Key
-from meta_autonomous.config.problems import Problem, SettingsError, nearest
+from meta_autonomous.config.problems import Problem, SettingsError
 from meta_autonomous.config.settings import KEYS, Origin, wrong_values
 from meta_autonomous.config.values import holds_password
 from meta_autonomous.domain.quantities import OFFSETS
+from meta_autonomous.domain.text import nearest
 
 
 class Source(StrEnum):
