@@ -30,7 +30,7 @@ def statuses(words: Sequence[str]) -> "list[ActionStatus]":
         if word not in known:
             near = (
                 f"what waits for a person is {ActionStatus.SUGGESTED}"
-                if nearest(word, _WAITING, cutoff=0.8)
+                if nearest(word, _WAITING, likeness=80)
                 else nearest(word, known)
             )
             raise WrongUsage(

@@ -154,7 +154,7 @@ def _variables(variables: Mapping[str, str], source: Source, where: str, found: 
 
 def _suspect(name: str, where: str, found: Gathered) -> None:
     """Other programs' variables are none of our business, but a slip of the pen is."""
-    guess = nearest(name, VARIABLES, cutoff=0.85)
+    guess = nearest(name, VARIABLES, likeness=85)
     if guess:
         found.warnings.append(f"{name} ({where}) is no setting and is ignored; {guess}")
 

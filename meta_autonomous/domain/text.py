@@ -40,15 +40,15 @@ def advised(message: str, remedy: str) -> str:
     return f"{sentence(message)} {sentence(remedy[0].upper() + remedy[1:])}"
 
 
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """``did you mean X?``, or nothing when no known name is near."""
+def nearest(name: str, known: Iterable[str], *, likeness: int = 60) -> str:
+    """``did you mean X?``, or nothing when no known name is so like it; 100 is the same."""
     names = list(known)
     parts = [
         each
         for each in names
         if each.endswith((f"_{name}", f".{name}")) or each.startswith(f"{name}:")
     ]
-    found = parts or get_close_matches(name, names, n=1, cutoff=cutoff)
+    found = parts or get_close_matches(name, names, n=1, cutoff=likeness / 100)
     return f"did you mean {found[0]}?" if found else ""
 
 

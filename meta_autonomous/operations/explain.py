@@ -150,7 +150,7 @@ def _unknown(store: Store, said: str) -> NotFound:
     near = (
         f"the campaign of that name is {named[0]}"
         if named
-        else nearest(said, [trace.entity_id for trace in campaigns], cutoff=0.94)
+        else nearest(said, [trace.entity_id for trace in campaigns], likeness=94)
         or nearest(said, [trace.name for trace in campaigns])
     )
     return NotFound(
