@@ -64,7 +64,10 @@ def rows(file: str) -> Iterator[ExportRow]:
             remedy="Save it as CSV UTF-8.",
         ) from None
     except OSError as error:
-        raise WrongUsage(f"{file}: {error.strerror}.") from None
+        raise WrongUsage(
+            f"{file}: {error.strerror}.",
+            remedy="Name your export, or give it on stdin as -.",
+        ) from None
 
 
 @contextmanager

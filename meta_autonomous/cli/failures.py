@@ -4,17 +4,18 @@ A traceback is shown only with ``--debug``, and never with a token in it.
 """
 
 import os
+import re
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import typer
 
 from meta_autonomous import ports
 from meta_autonomous.cli.logs import redacted
 from meta_autonomous.cli.usage import WrongUsage
-from meta_autonomous.domain.text import advised
+from meta_autonomous.domain.text import advised, nearest, sentence
 from meta_autonomous.render.output import complain, show_json
 from meta_autonomous.render.text import visible
 
@@ -29,6 +30,9 @@ _EXIT_CODES: Final[tuple[tuple[type[ports.MetaAutoError], int], ...]] = (
     (ports.RefusedByGuard, 3),
     (ports.PlatformError, 4),
 )
+#: The options of the program itself, which some write behind the command.
+_GLOBAL_WITH_VALUE: Final = ("--config", "--log-format")
+_GLOBAL: Final = (*_GLOBAL_WITH_VALUE, "--debug", "--version")
 _USAGE_ERROR: Final = typer.BadParameter.__mro__[1]  # click's class, which typer does not export
 
 
@@ -107,14 +111,43 @@ def _of_usage(error: Exception) -> Failure:
     message = str(getattr(error, "format_message", error.__str__)())
     context = getattr(error, "ctx", None)
     command = getattr(context, "command_path", None) or "meta-auto"
+    remedy = f"See `{command} --help`."
     if type(error).__name__ == "NoArgsIsHelpError":
         message = f"{command} needs a command"
-    return Failure(
-        exit_code=2,
-        code="usage",
-        message=f"{message.rstrip('.?')}{'?' if message.endswith('?') else '.'}",
-        remedy=f"See `{command} --help`.",
-    )
+    elif option := getattr(error, "option_name", ""):
+        message = str(getattr(error, "message", message))
+        if option in _GLOBAL and command != "meta-auto":
+            words = command.removeprefix("meta-auto ")
+            value = " …" if option in _GLOBAL_WITH_VALUE else ""
+            remedy = f"It stands before the command: `meta-auto {option}{value} {words}`."
+        elif near := getattr(error, "possibilities", None):
+            message += f". Did you mean {near[0]}?"
+    elif wrong := _wrong_value(error):
+        head = message.partition(": ")[0]  # Invalid value for '--days'
+        message = f"{head}: {wrong}"
+    return Failure(exit_code=2, code="usage", message=sentence(message), remedy=remedy)
+
+
+def _wrong_value(error: Exception) -> str:
+    """What was given and what is allowed, in words for people: typer passes pydantic's on."""
+    cause: Any = error.__cause__
+    if not hasattr(cause, "errors"):
+        return ""
+    told = cause.errors(include_url=False)
+    given, kind, limits = told[0]["input"], told[0]["type"], told[0].get("ctx", {})
+    match kind:
+        case "int_parsing" | "int_from_float":
+            return f"{given!r} is not a whole number"
+        case "float_parsing":
+            return f"{given!r} is not a number"
+        case "greater_than_equal":
+            return f"{given!r} is less than {limits['ge']}"
+        case "less_than_equal":
+            return f"{given!r} is more than {limits['le']}"
+        case _:
+            text = str(told[0]["msg"]).removeprefix("Value error, ").rstrip(".")
+            choices = re.findall(r"'([^']*)'", text.partition(" is not one of ")[2])
+            return f"{text}; {nearest(str(given), choices)}".rstrip("; ")
 
 
 def _of_the_system(error: OSError) -> Failure:

@@ -79,7 +79,10 @@ def verify(
     from meta_autonomous.adapters.database.ledger_proof import noted
 
     if noted(expect) is None:
-        raise WrongUsage(f"--expect {expect!r} is not SEQ:HASH, as `ledger verify` printed it.")
+        raise WrongUsage(
+            f"--expect {expect!r} is not SEQ:HASH.",
+            remedy="Give a head as `meta-auto ledger verify` printed it.",
+        )
     with session.records(Role.MANAGER) as (store, loaded, _):
         platform = loaded.system().platform
         if archive is None:

@@ -10,10 +10,13 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
+from meta_autonomous.render.output import complain
 from meta_autonomous.render.text import visible
 
 _SECRETS: Final = re.compile(
@@ -68,6 +71,45 @@ def configure(*, as_json: bool, debug: bool) -> None:
     root.setLevel(logging.DEBUG if debug else routine)
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(logging.WARNING)
+
+
+@contextmanager
+def only_of_trouble(*, is_wanted: bool) -> Iterator[Callable[[], None]]:
+    """Text for a person waits until it is known how the run ends. Whoever calls what is given says
+    that it went well: then the warnings of this run are nobody's concern, as in cron's mail. An
+    error is told at once. A collector (JSON) and --debug get every line when it comes."""
+    root = logging.getLogger()
+    handlers = root.handlers
+    is_text = any(isinstance(one.formatter, _Text) for one in handlers)
+    if not is_wanted or not is_text or root.level == logging.DEBUG:
+        yield lambda: None
+        return
+    waiting = _Waiting(_Text())
+    root.handlers = [waiting]
+    try:
+        yield waiting.lines.clear
+    finally:
+        waiting.tell()
+        root.handlers = handlers
+
+
+class _Waiting(logging.Handler):
+    """Lines in order, formatted while the tick that they name is known."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self.setFormatter(formatter)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+        if record.levelno >= logging.ERROR:
+            self.tell()
+
+    def tell(self) -> None:
+        for line in self.lines:
+            complain(line)
+        self.lines.clear()
 
 
 class _ToStderr(logging.StreamHandler):  # type: ignore[type-arg]

@@ -136,7 +136,10 @@ def _plan(file: str) -> dict[str, Any]:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
         plan = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
     except OSError as error:
-        raise WrongUsage(f"{file}: {error.strerror}.") from None
+        raise WrongUsage(
+            f"{file}: {error.strerror}.",
+            remedy="Name a file that holds the plan, or give it on stdin as -.",
+        ) from None
     except ValueError as error:
         raise WrongUsage(f"{file} is not JSON: {error}.") from None
     if not isinstance(plan, dict):

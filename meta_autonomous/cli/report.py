@@ -49,7 +49,10 @@ def report(
         from meta_autonomous.adapters.whole_file import write_whole
         from meta_autonomous.render.report_page import report_page
 
-        write_whole(html.absolute(), report_page(found), mode=0o600)
+        try:
+            write_whole(html.absolute(), report_page(found), mode=0o600)
+        except OSError as error:  # under the name that was given, not the draft's
+            raise OSError(error.errno, error.strerror, str(html)) from None
     from meta_autonomous.render.report import report_document
 
     file = "" if html is None else str(html)

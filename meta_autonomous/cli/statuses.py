@@ -16,17 +16,26 @@ SINCE_HELP: Final = (
 )
 
 _AGE: Final = re.compile(r"(\d{1,5})([mhdw])")
+#: Other words, of ours too, for what a suggestion is while it waits.
+_WAITING: Final = ("pending", "queued")
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def statuses(words: Sequence[str]) -> "list[ActionStatus]":
     from meta_autonomous.domain.action import ActionStatus
+    from meta_autonomous.domain.text import nearest
 
     known = {status.value for status in ActionStatus}
     for word in words:
         if word not in known:
+            near = (
+                f"what waits for a person is {ActionStatus.SUGGESTED}"
+                if nearest(word, _WAITING, likeness=80)
+                else nearest(word, known)
+            )
             raise WrongUsage(
-                f"No such status: {word!r}.", remedy=f"Use one of {', '.join(sorted(known))}."
+                f"No such status: {word!r}; {near}".rstrip("; "),
+                remedy=f"Use one of {', '.join(sorted(known))}.",
             )
     return [ActionStatus(word) for word in words]
 

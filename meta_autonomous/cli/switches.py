@@ -72,11 +72,13 @@ def _accepted(mode: Mode, guards: list[str]) -> list[str]:
         raise WrongUsage("--accept goes with `mode set auto` only.")
     if guards:
         from meta_autonomous.decision.selftest import GUARDS
+        from meta_autonomous.domain.text import nearest
 
         unknown = next((guard for guard in guards if guard not in GUARDS), None)
         if unknown is not None:
             raise WrongUsage(
-                f"{unknown} is no guard.", remedy="`meta-auto policies selftest` names them all."
+                f"{unknown} is no guard; {nearest(unknown, GUARDS)}".rstrip("; "),
+                remedy="`meta-auto policies selftest` names them all.",
             )
     return guards
 

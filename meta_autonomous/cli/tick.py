@@ -45,6 +45,8 @@ def tick(
     Read every ad account, decide, execute or queue, report.
     """
     session = Session.of(context, as_json=as_json)
+    from meta_autonomous.cli.logs import only_of_trouble
+
     loaded = session.settings()
     actor = session.permit(loaded, Role.TICKER)
     accounts = [number.removeprefix("act_") for number in account or ()]
@@ -54,16 +56,18 @@ def tick(
     # A large account is a million objects that all live to the end and form no circles: looking
     # through them again and again takes a tenth of the tick.
     gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTING, 20, 50)
+    work = _tick(
+        loaded,
+        actor,
+        accounts,
+        dry_run=dry_run,
+        shows_progress=not (quiet or session.as_json),
+    )
     try:
-        report = asyncio.run(
-            _tick(
-                loaded,
-                actor,
-                accounts,
-                dry_run=dry_run,
-                shows_progress=not (quiet or session.as_json),
-            )
-        )
+        with only_of_trouble(is_wanted=quiet) as went_well:
+            report = asyncio.run(work)
+            if report.exit_code == EXIT_DONE:
+                went_well()
     except Exception as error:
         if not dry_run:
             asyncio.run(_show_failure(loaded, error))

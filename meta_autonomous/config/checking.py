@@ -10,8 +10,9 @@ from pydantic_core import ErrorDetails
 
 from meta_autonomous.config.fields import KEYS, SettingFields
 from meta_autonomous.config.keys import FX, FX_PREFIX
-from meta_autonomous.config.problems import Problem, SettingsError, nearest, written
+from meta_autonomous.config.problems import Problem, SettingsError, written
 from meta_autonomous.decision.limits import Limits
+from meta_autonomous.domain.text import nearest
 
 Settings = TypeVar("Settings", bound=SettingFields)
 

@@ -14,7 +14,7 @@ from meta_autonomous.config.checking import (
     wrong_values,
 )
 from meta_autonomous.config.fields import KEYS
-from meta_autonomous.config.problems import Problem, nearest, written
+from meta_autonomous.config.problems import Problem, written
 from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.decision.limits import (
     OVERRIDABLE,
@@ -24,6 +24,7 @@ from meta_autonomous.decision.limits import (
     Scope,
     is_looser,
 )
+from meta_autonomous.domain.text import nearest
 
 #: The keys of an [[override]] that are not limits.
 _WHOSE: Final = ("account", "match", "allow_looser")

@@ -1,9 +1,8 @@
 """What is wrong with a configuration, told so that it can be put right."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 from meta_autonomous.ports import ConfigError
@@ -79,11 +78,3 @@ def written(value: Any) -> str:
         case _:
             text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def nearest(name: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """``did you mean X?``, or nothing when no known name is near."""
-    names = list(known)
-    tails = [each for each in names if each.endswith(f"_{name}")]
-    found = tails or get_close_matches(name, names, n=1, cutoff=cutoff)
-    return f"did you mean {found[0]}?" if found else ""

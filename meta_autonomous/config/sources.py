@@ -18,9 +18,10 @@ from meta_autonomous.config import private_files, toml_file
 from meta_autonomous.config.checking import Origin, wrong_values
 from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import CONFIG_VARIABLE, FX, FX_PREFIX, PREFIX, Key
-from meta_autonomous.config.problems import Problem, SettingsError, nearest
+from meta_autonomous.config.problems import Problem, SettingsError
 from meta_autonomous.config.values import holds_password
 from meta_autonomous.domain.quantities import OFFSETS
+from meta_autonomous.domain.text import nearest
 
 
 class Source(StrEnum):
@@ -154,7 +155,7 @@ def _variables(variables: Mapping[str, str], source: Source, where: str, found: 
 
 def _suspect(name: str, where: str, found: Gathered) -> None:
     """Other programs' variables are none of our business, but a slip of the pen is."""
-    guess = nearest(name, VARIABLES, cutoff=0.85)
+    guess = nearest(name, VARIABLES, likeness=85)
     if guess:
         found.warnings.append(f"{name} ({where}) is no setting and is ignored; {guess}")
 

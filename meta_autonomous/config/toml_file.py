@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, FX_PREFIX, TABLES, Key, Shape
-from meta_autonomous.config.problems import Problem, SettingsError, nearest, written
+from meta_autonomous.config.problems import Problem, SettingsError, written
+from meta_autonomous.domain.text import nearest
 
 SCOPE: Final = "scope"
 OVERRIDE: Final = "override"

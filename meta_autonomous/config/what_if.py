@@ -8,10 +8,11 @@ from meta_autonomous.config.checking import Origin, wrong_values
 from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, FX_PREFIX
 from meta_autonomous.config.overrides import Reader
-from meta_autonomous.config.problems import Problem, SettingsError, nearest
+from meta_autonomous.config.problems import Problem, SettingsError
 from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.tick_case import Circumstances
+from meta_autonomous.domain.text import nearest
 
 _MODE: Final = "meta_auto_mode"
 _LIMITS: Final = tuple(item.name for item in fields(Limits))

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from meta_autonomous.domain.text import advised, nearest
 from meta_autonomous.operations.by_person import EXIT_REFUSED, Handled, only_managers
 from meta_autonomous.ports import Actor, Store
 
@@ -20,8 +21,11 @@ def acknowledge(store: Store, keys: Sequence[str], *, actor: Actor, at: datetime
 
 
 def _refused(store: Store, key: str) -> Handled:
-    status, text = "not_found", "No such alert is open. See `meta-auto alerts list`."
-    for alert in store.open_alerts():
+    open_alerts = store.open_alerts()
+    near = nearest(key, [alert.key for alert in open_alerts])
+    none = f"No such alert is open; {near}".rstrip("; ")
+    status, text = "not_found", advised(none, "See `meta-auto alerts list`.")
+    for alert in open_alerts:
         if alert.key == key:
             status, text = "acknowledged", f"Acknowledged already by {alert.acknowledged_by}."
     return Handled(id=key, status=status, message=text, exit_code=EXIT_REFUSED)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionStatus, Outcome
+from meta_autonomous.domain.entities import Level
+from meta_autonomous.domain.text import nearest
 from meta_autonomous.domain.verdict import Effect, Flip, Verdict
 from meta_autonomous.operations.shapes import measure, verdict_shape
 from meta_autonomous.operations.telling import sentences
@@ -66,10 +68,7 @@ def explain(store: Store, entity_id: str) -> Explanation:
     """Raises NotFound for an entity that no tick has seen."""
     found = store.trace(entity_id)
     if found is None:
-        raise NotFound(
-            f"No tick has seen an entity {entity_id}.",
-            remedy="Ids are in `meta-auto campaigns list`; run `meta-auto tick` first.",
-        )
+        raise _unknown(store, entity_id)
     trace, tick = found
     record = _record_of(store, trace, str(tick.get("tick_id")))
     if record is not None:
@@ -142,6 +141,22 @@ def _first_by_fact(flips: Sequence[WouldFlip]) -> Iterator[str]:
         if would.flip.change not in told:
             told.add(would.flip.change)
             yield would.sentence
+
+
+def _unknown(store: Store, said: str) -> NotFound:
+    """With the id that was meant, where that can be guessed: by a campaign's name, or a slip."""
+    campaigns = store.traces(level=Level.CAMPAIGN)
+    named = [trace.entity_id for trace in campaigns if trace.name == said]
+    near = (
+        f"the campaign of that name is {named[0]}"
+        if named
+        else nearest(said, [trace.entity_id for trace in campaigns], likeness=94)
+        or nearest(said, [trace.name for trace in campaigns])
+    )
+    return NotFound(
+        f"No tick has seen an entity {said}; {near}".rstrip("; "),
+        remedy="Ids are in `meta-auto campaigns list`; run `meta-auto tick` first.",
+    )
 
 
 def _sentence(gate: Verdict, flip: Flip, *, is_alone: bool) -> str:

@@ -74,7 +74,7 @@ def _blocks(report: Json) -> Iterator[Block]:
     yield Table(
         _COLUMNS,
         tuple(action_row(action) for action in report["actions"]),
-        empty="No actions: every entity stays as it is.",
+        empty=_why_none(report),
     )
     yield Line()
     yield line(Span(counts_text(report), Tone.STRONG))
@@ -90,6 +90,13 @@ def _blocks(report: Json) -> Iterator[Block]:
         yield line(Span("Warning: ", Tone.WARN), visible_sentence(warning))
     if report["actions_queued"] and not report["dry_run"]:
         yield line(Span("Next: meta-auto suggestions list", Tone.QUIET))
+
+
+def _why_none(report: Json) -> str:
+    accounts = report["accounts"]
+    if accounts and all(account["state"] != "ok" for account in accounts):
+        return "No actions: no ad account could be worked."
+    return "No actions: every entity stays as it is."
 
 
 def break_even_line(roas: Decimal | float) -> Line:

@@ -115,6 +115,74 @@ def test_a_group_without_a_command_shows_its_help(meta_auto, arguments):
     assert done.out == ""
 
 
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("tick --dryrun", "No such option: --dryrun. Did you mean --dry-run?"),
+        ("tick --log-format text", "the command: `meta-auto --log-format … tick`."),
+        ("doctor --version", "It stands before the command: `meta-auto --version doctor`."),
+        ("db upgrade --config c", "before the command: `meta-auto --config … db upgrade`."),
+        ("suggestions aprove 1", "No such command 'aprove'. Did you mean 'approve'?"),
+        ("suggestions approve abc", "Invalid value for 'ID': 'abc' is not a whole number."),
+        ("demo --days 0", "Invalid value for '--days': '0' is less than 1."),
+        ("report --days 999", "Invalid value for '--days': '999' is more than 366."),
+        ("mode set atuo", "'atuo' is not one of 'suggest', 'auto'; did you mean auto?"),
+        ("mode set auto --accept daily_spend", "did you mean safety.daily_spend?"),
+        ("actions list --status excuted", "No such status: 'excuted'; did you mean executed?"),
+        ("suggestions list --status pendng", "what waits for a person is suggested."),
+        ("actions list --since yesterday", "'yesterday' is not a time. Use a date such as"),
+        ("policies check none.json", "none.json: No such file or directory. Name a file that"),
+        ("estimate none.csv", "none.csv: No such file or directory. Name your export"),
+        ("ledger verify --expect abc", "--expect 'abc' is not SEQ:HASH. Give a head as"),
+    ],
+)
+def test_a_slip_is_told_with_what_was_meant(meta_auto, typed, told):
+    done = meta_auto(*typed.split())
+    assert (done.code, done.out) == (2, "")
+    assert told in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (("explain", "Clearance - IT"), "the campaign of that name is 120231870001092516."),
+        (("explain", "12023187000109251"), "did you mean 120231870001092516?"),
+        (("policies", "show", "--for", "Clearence - IT"), "did you mean Clearance - IT?"),
+        (("explain", "7"), "No tick has seen an entity 7. Ids are in `meta-auto campaigns list`"),
+        (("alerts", "ack", "hard_stop"), "did you mean hard_stop:1202"),
+        (("suggestions", "show", "999"), "there is no action 999. `meta-auto actions list`"),
+    ],
+)
+def test_an_id_that_nothing_has_is_told_with_what_was_meant(meta_auto, typed, told):
+    assert meta_auto("tick", "-q").code == 0
+    done = meta_auto(*typed)
+    assert done.code == 3
+    assert told in done.err + done.out
+
+
+def test_a_page_that_can_not_be_written_is_named_as_it_was_given(meta_auto, home):
+    done = meta_auto("report", "--html", str(home / "none" / "x.html"))
+    assert done.code == 1
+    assert done.err.startswith(f"meta-auto: {home / 'none' / 'x.html'}: No such file")
+
+
+@pytest.mark.parametrize(
+    ("message", "remedy", "told"),
+    [
+        ("(#17) limit reached", "nothing to do", "(#17) limit reached. Nothing to do."),
+        ("it is 12:00 UTC", "set the clock", "it is 12:00 UTC. Set the clock."),
+        ("Gone.", "", "Gone."),
+        ("Really?", "Yes!", "Really? Yes!"),
+    ],
+)
+def test_message_and_remedy_are_two_sentences_everywhere(message, remedy, told, capsys):
+    error = ports.Throttled(message, remedy=remedy)
+    assert error.told == told
+    failures.report(error, ["tick"])
+    assert capsys.readouterr().err == f"meta-auto: {told}\n"
+
+
 def test_a_wrong_setting_is_78_and_named(meta_auto, monkeypatch):
     monkeypatch.setenv("MAX_DAILY_CHANGE_PCT", "20")
     done = meta_auto("status")

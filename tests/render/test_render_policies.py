@@ -74,7 +74,13 @@ def test_a_plans_verdicts_are_one_table():
 
 
 def test_what_was_made_is_told_with_the_next_step():
-    made = {"platform": "sandbox", "mode": "suggest", "config": "/c.toml", "database": "/d"}
+    made = {
+        "platform": "sandbox",
+        "mode": "suggest",
+        "config": "/c.toml",
+        "database": "/d",
+        "replaced": False,
+    }
     assert "meta-auto tick" in plain_text(made_document(made))
     assert "--dry-run" in plain_text(made_document(made | {"platform": "meta"}))
     upgraded = {"platform": "meta", "upgraded": True, "database": "/d"}
