@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import typer
 
 from meta_autonomous.cli.examination import notification_check, platform_checks
+from meta_autonomous.cli.logs import redacted
 from meta_autonomous.config import KEYS, AutonomousSettings, Source
 from meta_autonomous.operations.doctor import Check, State
 from meta_autonomous.operations.examine_platform import RATE
@@ -204,7 +205,8 @@ def _show(checks: Sequence[Check]) -> None:
 
 
 def _warn(text: str) -> None:
-    _say(Span(text, Tone.WARN))
+    """An error may quote what was typed, and that may be a token in the wrong place."""
+    _say(Span(redacted(text), Tone.WARN))
 
 
 def _say(*texts: str | Span) -> None:

@@ -16,7 +16,6 @@ from contextvars import ContextVar
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
-from meta_autonomous.render.output import complain
 from meta_autonomous.render.text import visible
 
 _SECRETS: Final = re.compile(
@@ -107,6 +106,8 @@ class _Waiting(logging.Handler):
             self.tell()
 
     def tell(self) -> None:
+        from meta_autonomous.render.output import complain
+
         for line in self.lines:
             complain(line)
         self.lines.clear()

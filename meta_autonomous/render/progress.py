@@ -1,5 +1,6 @@
 """A line on stderr that says what a tick is at, and is gone when it has ended."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -72,3 +73,13 @@ def line(requests: Callable[[], int]) -> Iterator[Progress]:
     finally:
         with suppress(OSError):
             live.stop()
+        _give_up_if_gone()
+
+
+def _give_up_if_gone() -> None:
+    """What could not be written would be tried again at the very end, where Python makes an exit
+    code of its own of it (120), whatever the tick's was."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())

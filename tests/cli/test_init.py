@@ -137,7 +137,10 @@ def test_the_token_is_never_asked_for_only_the_file_that_holds_it(home: Path):
         ),
     ):
         answer(terminal, ACCOUNTS, "act_1")
-        answer(terminal, "A file of mode 0600 that holds it", str(home / "elsewhere"))
+        answer(terminal, "A file of mode 0600 that holds it", TOKEN)
+        told = answer(terminal, "A file of mode 0600", str(home / "elsewhere"))
+        assert "[secret]" in told
+        assert told.count(TOKEN) == 1, "as it was typed, and not once more"
         assert "does not exist" in answer(terminal, "A file of mode 0600", str(token))
         assert "0644" in until(terminal, "A file of mode 0600")
         token.chmod(0o600)
