@@ -13,7 +13,7 @@ from meta_autonomous.cli import VERSION
 
 EXIT_INTERRUPTED: Final = 130
 #: Imports and pages of rows make hundreds of thousands of objects that no cycle holds. To look
-#: for cycles among every 700 new ones, as Python does, takes a tenth of a short command's time.
+#: for cycles among every 700 new ones, as Python does, takes a tenth of a command's time.
 _NEW_OBJECTS: Final = 100_000
 
 

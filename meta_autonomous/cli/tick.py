@@ -1,6 +1,6 @@
 """`tick`: one full cycle, then exit. What the timer runs."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
     from meta_autonomous.operations.tick_report import TickReport
     from meta_autonomous.ports import Actor
-
-_NEW_OBJECTS_BEFORE_COLLECTING: Final = 200_000
 
 
 def tick(
@@ -51,11 +49,7 @@ def tick(
     actor = session.permit(loaded, Role.TICKER)
     accounts = [number.removeprefix("act_") for number in account or ()]
     import asyncio
-    import gc
 
-    # A large account is a million objects that all live to the end and form no circles: looking
-    # through them again and again takes a tenth of the tick.
-    gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTING, 20, 50)
     work = _tick(
         loaded,
         actor,
