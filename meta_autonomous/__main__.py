@@ -11,7 +11,6 @@ from typing import Final
 
 from meta_autonomous.cli import VERSION
 
-EXIT_INTERRUPTED: Final = 130
 #: Imports and pages of rows make hundreds of thousands of objects that no cycle holds. To look
 #: for cycles among every 700 new ones, as Python does, takes a tenth of a command's time.
 _NEW_OBJECTS: Final = 100_000
@@ -45,10 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     from meta_autonomous.cli.app import run
+    from meta_autonomous.domain.exit_code import ExitCode
 
     code = run(arguments)
     sys.stdout.flush()
-    return _interrupted(arguments) if code == EXIT_INTERRUPTED else code
+    return _interrupted(arguments) if code == ExitCode.INTERRUPTED else code
 
 
 def _interrupted(arguments: Sequence[str]) -> int:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from meta_autonomous.cli.session import EXIT_DONE, EXIT_PARTLY, AsJson, Session, sandbox_file
+from meta_autonomous.cli.session import AsJson, Session, sandbox_file
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
@@ -72,7 +73,7 @@ def demo(
         summary = summary_json(told, *_records(loaded), folder=stage.kept, options=stage.options)
     is_well = summary["ledger"]["ok"] and not any(day["errors"] for day in told)
     return session.present(
-        summary, lambda: demo_document(summary), code=EXIT_DONE if is_well else EXIT_PARTLY
+        summary, lambda: demo_document(summary), code=ExitCode.DONE if is_well else ExitCode.PARTLY
     )
 
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.news import News
 from meta_autonomous.operations import examine_platform, examine_records
 from meta_autonomous.operations.doctor import (
-    META,
     Check,
     Diagnosis,
     examine_disk,
@@ -60,7 +60,7 @@ def _configuration(loaded: "LoadedSettings | None", problems: tuple[object, ...]
         error = SettingsError(problems)  # type: ignore[arg-type]
         told = tuple(map(str, problems))
         count = f"{len(problems)} settings are wrong" if len(problems) > 1 else told[0]
-        return Check.fail(name, count, error.remedy, code=78, details=told)
+        return Check.fail(name, count, error.remedy, code=ExitCode.CONFIGURATION, details=told)
     if loaded is None:
         return Check.unknown(name, "the configuration could not be read")
     where = loaded.config_file or "no file: environment, .env and defaults"
@@ -178,5 +178,5 @@ async def notification_check(loaded: "LoadedSettings", *, sends: bool) -> Check:
         name,
         "not every target took the test message",
         "See the log above; check the URLs, and that this machine may reach them.",
-        code=META,
+        code=ExitCode.PARTLY,
     )

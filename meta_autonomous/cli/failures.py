@@ -15,21 +15,11 @@ import typer
 from meta_autonomous import ports
 from meta_autonomous.cli.logs import redacted
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.text import advised, nearest, sentence
 from meta_autonomous.render.output import complain, show_json
 from meta_autonomous.render.text import visible
 
-EXIT_INTERRUPTED: Final = 130
-
-#: Exit codes by kind of error; the first that fits counts, and 1 is for the rest.
-_EXIT_CODES: Final[tuple[tuple[type[ports.MetaAutoError], int], ...]] = (
-    (ports.ConfigError, 78),
-    (ports.NotAllowed, 77),
-    (ports.Busy, 75),
-    (ports.Throttled, 75),
-    (ports.RefusedByGuard, 3),
-    (ports.PlatformError, 4),
-)
 #: The options of the program itself, which some write behind the command.
 _GLOBAL_WITH_VALUE: Final = ("--config", "--log-format")
 _GLOBAL: Final = (*_GLOBAL_WITH_VALUE, "--debug", "--version")
@@ -61,7 +51,7 @@ def report(error: Exception, arguments: Sequence[str]) -> int:
 
 def report_interruption(arguments: Sequence[str]) -> int:
     failure = Failure(
-        exit_code=EXIT_INTERRUPTED,
+        exit_code=ExitCode.INTERRUPTED,
         code="interrupted",
         message="Interrupted.",
         remedy="Whatever was sent to Meta is on record; the next tick settles what is in doubt.",
@@ -73,18 +63,20 @@ def report_interruption(arguments: Sequence[str]) -> int:
 def explained(error: Exception) -> Failure:
     if isinstance(error, ports.MetaAutoError):
         return Failure(
-            exit_code=_exit_code(error),
+            exit_code=error.exit_code,
             code=error.code,
             message=error.message,
             remedy=error.remedy,
         )
     if isinstance(error, WrongUsage):
-        return Failure(exit_code=2, code="usage", message=error.message, remedy=error.remedy)
+        return Failure(
+            exit_code=ExitCode.USAGE, code="usage", message=error.message, remedy=error.remedy
+        )
     if isinstance(error, _USAGE_ERROR):
         return _of_usage(error)
     if isinstance(error, typer.Abort):
         return Failure(
-            exit_code=EXIT_INTERRUPTED,
+            exit_code=ExitCode.INTERRUPTED,
             code="interrupted",
             message="Stopped before anything was done.",
             remedy="",
@@ -92,18 +84,11 @@ def explained(error: Exception) -> Failure:
     if isinstance(error, OSError):
         return _of_the_system(error)
     return Failure(
-        exit_code=1,
+        exit_code=ExitCode.INTERNAL,
         code="internal",
         message=f"Something went wrong inside meta-auto: {type(error).__name__}: {error}",
         remedy="Run it again with --debug before the command to see where, and please report it.",
     )
-
-
-def _exit_code(error: ports.MetaAutoError) -> int:
-    for kind, code in _EXIT_CODES:
-        if isinstance(error, kind):
-            return code
-    return 1
 
 
 def _of_usage(error: Exception) -> Failure:
@@ -125,7 +110,9 @@ def _of_usage(error: Exception) -> Failure:
     elif wrong := _wrong_value(error):
         head = message.partition(": ")[0]  # Invalid value for '--days'
         message = f"{head}: {wrong}"
-    return Failure(exit_code=2, code="usage", message=sentence(message), remedy=remedy)
+    return Failure(
+        exit_code=ExitCode.USAGE, code="usage", message=sentence(message), remedy=remedy
+    )
 
 
 def _wrong_value(error: Exception) -> str:
@@ -154,7 +141,7 @@ def _of_the_system(error: OSError) -> Failure:
     where = f"{error.filename}: " if error.filename else ""
     reason = os.strerror(error.errno) if error.errno else str(error)
     return Failure(
-        exit_code=1,
+        exit_code=ExitCode.INTERNAL,
         code="system",
         message=f"{where}{reason}",
         remedy="Check the path, its owner and mode, and the free space on the disk.",

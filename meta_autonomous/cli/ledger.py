@@ -7,16 +7,10 @@ from typing import Annotated
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import (
-    EXIT_DONE,
-    EXIT_REFUSED,
-    AsJson,
-    Role,
-    Session,
-    reading_time,
-)
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.statuses import SINCE_HELP, since
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.exit_code import ExitCode
 
 app = group("The audit trail: who did what, when and why.")
 
@@ -98,7 +92,7 @@ def verify(
     return session.present(
         render.check_json(check, platform=platform),
         lambda: render.check_document(check, platform=platform),
-        code=EXIT_DONE if check.ok else EXIT_REFUSED,
+        code=ExitCode.DONE if check.ok else ExitCode.REFUSED,
     )
 
 
@@ -138,4 +132,4 @@ def export(
             stream(render.exported_csv(lines))
         else:
             stream(render.exported_lines(lines))
-    return EXIT_DONE
+    return ExitCode.DONE

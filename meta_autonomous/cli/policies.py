@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import (
-    EXIT_DONE,
-    EXIT_REFUSED,
-    AsJson,
-    Role,
-    Session,
-    reading_time,
-)
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from meta_autonomous.config import Sourced
@@ -103,7 +97,9 @@ def check(
         "platform": loaded.system().platform,
     }
     return session.present(
-        shaped, lambda: checked_document(shaped), code=EXIT_DONE if allowed else EXIT_REFUSED
+        shaped,
+        lambda: checked_document(shaped),
+        code=ExitCode.DONE if allowed else ExitCode.REFUSED,
     )
 
 
@@ -126,7 +122,7 @@ def selftest(context: typer.Context, *, as_json: AsJson = False) -> int:
     return session.present(
         shaped,
         lambda: selftest_document(shaped),
-        code=EXIT_DONE if tested.is_ok else EXIT_REFUSED,
+        code=ExitCode.DONE if tested.is_ok else ExitCode.REFUSED,
     )
 
 

@@ -4,16 +4,10 @@ from typing import Annotated
 
 import typer
 
-from meta_autonomous.cli.session import (
-    EXIT_DONE,
-    EXIT_PARTLY,
-    AsJson,
-    Role,
-    Session,
-    reading_time,
-)
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.statuses import SINCE_HELP, since
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.exit_code import ExitCode
 
 
 def replay(
@@ -113,5 +107,5 @@ def backfill(
     return session.present(
         backfill_json(done, platform=platform),
         lambda: backfill_document(done, platform=platform),
-        code=EXIT_PARTLY if done.failed else EXIT_DONE,
+        code=ExitCode.PARTLY if done.failed else ExitCode.DONE,
     )

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 
 import typer
 
-from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session, reading_time
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
+from meta_autonomous.domain.exit_code import ExitCode
 
 _STDOUT: Final = Path("-")
 
@@ -44,7 +45,7 @@ def report(
         from meta_autonomous.render.report_page import report_page
 
         stream([report_page(found)])
-        return EXIT_DONE
+        return ExitCode.DONE
     if html is not None:
         from meta_autonomous.adapters.whole_file import write_whole
         from meta_autonomous.render.report_page import report_page

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import EXIT_DONE, AsJson, Session
+from meta_autonomous.cli.session import AsJson, Session
+from meta_autonomous.domain.exit_code import ExitCode
 
 app = group("The simulated Meta ad account.")
 
@@ -51,5 +52,5 @@ def serve(
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            return EXIT_DONE
-    return EXIT_DONE
+            return ExitCode.DONE
+    return ExitCode.DONE

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from meta_autonomous.domain.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
@@ -17,11 +19,6 @@ if TYPE_CHECKING:
     from meta_autonomous.render.document import Document
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
-
-EXIT_DONE: Final = 0
-EXIT_REFUSED: Final = 3
-EXIT_PARTLY: Final = 4
-EXIT_LATER: Final = 75
 
 
 class Role(Enum):
@@ -101,7 +98,7 @@ class Session:
         shaped: Mapping[str, Any] | Sequence[Any],
         document: "Callable[[], Document]",
         *,
-        code: int = EXIT_DONE,
+        code: int = ExitCode.DONE,
     ) -> int:
         """Answer in JSON or for people; the exit code to return."""
         from meta_autonomous.render.output import show, show_json

@@ -7,8 +7,9 @@ from typing import Annotated, Final
 import typer
 
 from meta_autonomous.cli.groups import group
-from meta_autonomous.cli.session import EXIT_DONE, AsJson, Role, Session, reading_time
+from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.domain.exit_code import ExitCode
 
 _MOST_DAYS: Final = 36_525
 
@@ -184,7 +185,7 @@ def units(
         output.show_json(shaped)
     else:
         output.write(units_text(made))
-    return EXIT_DONE
+    return ExitCode.DONE
 
 
 def _write(made: Mapping[str, str], folder: Path) -> None:

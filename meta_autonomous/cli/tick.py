@@ -5,14 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from meta_autonomous.cli import completing
-from meta_autonomous.cli.session import (
-    EXIT_DONE,
-    EXIT_LATER,
-    EXIT_REFUSED,
-    AsJson,
-    Role,
-    Session,
-)
+from meta_autonomous.cli.session import AsJson, Role, Session
+from meta_autonomous.domain.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
@@ -60,14 +54,14 @@ def tick(
     try:
         with only_of_trouble(is_wanted=quiet) as went_well:
             report = asyncio.run(work)
-            if report.exit_code == EXIT_DONE:
+            if report.exit_code == ExitCode.DONE:
                 went_well()
     except Exception as error:
         if not dry_run:
             asyncio.run(_show_failure(loaded, error))
         raise
-    if quiet and not session.as_json and report.exit_code == EXIT_DONE:
-        return EXIT_DONE
+    if quiet and not session.as_json and report.exit_code == ExitCode.DONE:
+        return ExitCode.DONE
     shaped = report.to_json()
     from meta_autonomous.render.tick import tick_document
 
@@ -117,5 +111,5 @@ async def _show_failure(loaded: "LoadedSettings", error: Exception) -> None:
     from meta_autonomous.cli.failures import explained
 
     code = explained(error).exit_code
-    if code not in (EXIT_REFUSED, EXIT_LATER):
+    if code not in (ExitCode.REFUSED, ExitCode.LATER):
         await watch_for(loaded).failed(exit_code=code, at=wall_clock())

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.text import advised, nearest
-from meta_autonomous.operations.by_person import EXIT_REFUSED, Handled, only_managers
+from meta_autonomous.operations.by_person import Handled, only_managers
 from meta_autonomous.ports import Actor, Store
 
 
@@ -28,4 +29,4 @@ def _refused(store: Store, key: str) -> Handled:
     for alert in open_alerts:
         if alert.key == key:
             status, text = "acknowledged", f"Acknowledged already by {alert.acknowledged_by}."
-    return Handled(id=key, status=status, message=text, exit_code=EXIT_REFUSED)
+    return Handled(id=key, status=status, message=text, exit_code=ExitCode.REFUSED)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from meta_autonomous.decision.judgement import Judged
 from meta_autonomous.domain.action import Outcome
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.operations.execute import Executed
 from meta_autonomous.ports import (
     ActionRecord,
@@ -21,7 +22,6 @@ from meta_autonomous.ports import (
     Throttled,
 )
 
-EXIT_DONE, EXIT_REFUSED, EXIT_PARTLY, EXIT_LATER = 0, 3, 4, 75
 #: How long a person waits for an account that a tick is working on.
 LOCK_WAIT_SECONDS: Final = 30.0
 
@@ -33,7 +33,7 @@ class Handled:
     id: int | str
     status: str
     message: str
-    exit_code: int = EXIT_DONE
+    exit_code: int = ExitCode.DONE
 
     def to_json(self) -> dict[str, Any]:
         return {"id": self.id, "status": self.status, "message": self.message}
@@ -42,7 +42,7 @@ class Handled:
 def exit_code_of(handled: Sequence[Handled]) -> int:
     """One code for several ids: their common one, or 4 when some were done and some were not."""
     codes = {one.exit_code for one in handled}
-    return codes.pop() if len(codes) == 1 else EXIT_PARTLY if codes else EXIT_DONE
+    return codes.pop() if len(codes) == 1 else ExitCode.PARTLY if codes else ExitCode.DONE
 
 
 # --- account by account -------------------------------------------------------------------------
@@ -63,7 +63,7 @@ def find(
         except NotFound:
             text = f"There is no {what} {action_id}. See `{command}`."
             unknown.append(
-                Handled(id=action_id, status="not_found", message=text, exit_code=EXIT_REFUSED)
+                Handled(id=action_id, status="not_found", message=text, exit_code=ExitCode.REFUSED)
             )
     return found, unknown
 
@@ -108,7 +108,7 @@ def _left_alone(record: ActionRecord, busy: Busy) -> Handled:
         id=record.id,
         status=record.status.value,
         message=busy.told,
-        exit_code=EXIT_LATER,
+        exit_code=ExitCode.LATER,
     )
 
 
@@ -124,11 +124,11 @@ def in_order(handled: Iterable[Handled], ids: Iterable[int | str]) -> list[Handl
 def exit_code_after(done: Executed) -> int:
     """The code of one execution, by what kept it from being done."""
     if done.outcome is Outcome.EXECUTED:
-        return EXIT_DONE
+        return ExitCode.DONE
     if done.superseded or isinstance(done.problem, RefusedByGuard):
-        return EXIT_REFUSED
+        return ExitCode.REFUSED
     is_later = done.problem is None or isinstance(done.problem, Throttled)
-    return EXIT_LATER if done.outcome is Outcome.DEFERRED and is_later else EXIT_PARTLY
+    return ExitCode.LATER if done.outcome is Outcome.DEFERRED and is_later else ExitCode.PARTLY
 
 
 def unreadable(record: ActionRecord, problem: PlatformError) -> Handled:
@@ -137,7 +137,7 @@ def unreadable(record: ActionRecord, problem: PlatformError) -> Handled:
         id=record.id,
         status=record.status.value,
         message=f"Nothing was done: {problem.told}",
-        exit_code=EXIT_LATER if isinstance(problem, Throttled) else EXIT_PARTLY,
+        exit_code=ExitCode.LATER if isinstance(problem, Throttled) else ExitCode.PARTLY,
     )
 
 

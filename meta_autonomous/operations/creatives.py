@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from meta_autonomous.operations.by_person import EXIT_REFUSED, Handled, only_managers
+from meta_autonomous.domain.exit_code import ExitCode
+from meta_autonomous.operations.by_person import Handled, only_managers
 from meta_autonomous.ports import Actor, CreativeRecord, Store
 
 APPROVED, REJECTED, PENDING = "approved", "rejected", "pending"
@@ -58,4 +59,4 @@ def _already(record: CreativeRecord, wanted: str) -> str:
 
 
 def _refused(creative_id: str, status: str, text: str) -> Handled:
-    return Handled(id=creative_id, status=status, message=text, exit_code=EXIT_REFUSED)
+    return Handled(id=creative_id, status=status, message=text, exit_code=ExitCode.REFUSED)

@@ -13,21 +13,20 @@ from typing import Any, Final, Self
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.margin import losing_thresholds
 from meta_autonomous.domain.condition import DiskSpace, FileFacts, TickTimer
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.ports import (
-    ConfigError,
     MetaAutoError,
-    NotAllowed,
     PlatformError,
-    StoreUnavailable,
 )
 
-CONFIGURATION: Final = 78
-NOT_ALLOWED: Final = 77
-DATABASE: Final = 1
-META: Final = 4
-GUARD: Final = 3
 #: The gravest first: without a configuration nothing else can be said to work.
-_BY_GRAVITY: Final = (CONFIGURATION, NOT_ALLOWED, DATABASE, META, GUARD)
+_BY_GRAVITY: Final = (
+    ExitCode.CONFIGURATION,
+    ExitCode.NOT_ALLOWED,
+    ExitCode.INTERNAL,
+    ExitCode.PARTLY,
+    ExitCode.REFUSED,
+)
 
 _MEGABYTE: Final = 1024 * 1024
 _TOO_LITTLE: Final = 100 * _MEGABYTE
@@ -79,13 +78,8 @@ class Check:
     @classmethod
     def of_error(cls, name: str, error: MetaAutoError) -> Self:
         """A failure as the error that it is."""
-        codes = (
-            (ConfigError, CONFIGURATION),
-            (NotAllowed, NOT_ALLOWED),
-            (StoreUnavailable, DATABASE),
-            (PlatformError, META),
-        )
-        code = next((code for kind, code in codes if isinstance(error, kind)), DATABASE)
+        is_metas = isinstance(error, PlatformError)
+        code = ExitCode.PARTLY if is_metas else error.exit_code
         return cls.fail(name, error.message, error.remedy, code=code)
 
     def to_json(self) -> dict[str, Any]:
@@ -105,7 +99,7 @@ class Diagnosis:
 
     @property
     def is_ok(self) -> bool:
-        return self.exit_code == 0
+        return self.exit_code == ExitCode.DONE
 
     @property
     def exit_code(self) -> int:
@@ -154,7 +148,7 @@ def examine_disk(space: DiskSpace | None) -> Check:
     free = f"{space.free // _MEGABYTE:,} MB are free for the state folder"
     remedy = "Free some space; `meta-auto db prune` drops what is past its keeping time."
     if space.free < _TOO_LITTLE:
-        return Check.fail(name, f"only {free}", remedy, code=DATABASE)
+        return Check.fail(name, f"only {free}", remedy, code=ExitCode.INTERNAL)
     if space.free < _LITTLE:
         return Check.warn(name, f"only {free}", remedy)
     return Check.ok(name, free)
@@ -170,21 +164,21 @@ def examine_files(folder: FileFacts | None, database: FileFacts | None) -> Check
             name,
             f"the database {database.path} is a symbolic link",
             "Name the file itself in META_AUTO_DATABASE_URL.",
-            code=CONFIGURATION,
+            code=ExitCode.CONFIGURATION,
         )
     if database is not None and not database.is_ours:
         return Check.fail(
             name,
             f"the database {database.path} belongs to {database.owner}",
             f"Run it as that account: sudo -u {database.owner} meta-auto …",
-            code=CONFIGURATION,
+            code=ExitCode.CONFIGURATION,
         )
     if folder.permissions & _OTHERS_WRITE:
         return Check.fail(
             name,
             f"others may write the state folder {folder.path} (mode {folder.permissions:04o})",
             f"Run chmod 700 {folder.path}; who can write there can forge the record.",
-            code=CONFIGURATION,
+            code=ExitCode.CONFIGURATION,
         )
     open_to_others = [
         (facts, mode)

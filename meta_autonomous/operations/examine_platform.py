@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from meta_autonomous.domain.condition import AccountFacts, OtherHands, TokenFacts
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.operations.doctor import CONFIGURATION, META, Check, not_examined
+from meta_autonomous.operations.doctor import Check, not_examined
 from meta_autonomous.operations.token_watch import EXPIRES_SOON
 from meta_autonomous.ports import (
     AuthFailed,
@@ -111,13 +112,13 @@ def token_check(facts: TokenFacts, now: datetime) -> Check:
             name,
             f"the token lacks the permission {' and '.join(missing)}",
             "Give the app both permissions and create a new token.",
-            code=META,
+            code=ExitCode.PARTLY,
         )
     if facts.expires_at is not None:
         left = facts.expires_at - now
         when = f"{facts.expires_at:%Y-%m-%d %H:%M} UTC"
         if left <= timedelta(0):
-            return Check.fail(name, f"the token expired at {when}", _RENEW, code=META)
+            return Check.fail(name, f"the token expired at {when}", _RENEW, code=ExitCode.PARTLY)
         told = f"the token expires in {_left(left)}, at {when}{_may(facts)}"
         if left <= EXPIRES_SOON:
             return Check.warn(name, told, f"{_RENEW} One without the 60-day option never expires.")
@@ -166,7 +167,7 @@ def _accounts(seen: Sequence[_Seen]) -> Check:
             f"{len(unread)} of {len(seen)} ad accounts can't be read",
             (problem.remedy if problem is not None else "")
             or "Check META_AD_ACCOUNT_IDS, and that the token's system user is assigned to them.",
-            code=META,
+            code=ExitCode.PARTLY,
             details=tuple(
                 f"{one.account_id}: {one.problem.message}" for one in unread if one.problem
             ),
@@ -179,7 +180,7 @@ def _accounts(seen: Sequence[_Seen]) -> Check:
             name,
             f"the token may read {len(no_task)} of {len(facts)} ad accounts, but not change them",
             "Assign its system user to the account with the task Manage campaigns.",
-            code=META,
+            code=ExitCode.PARTLY,
             details=told,
         )
     stopped = [one for one in facts if not one.can_deliver]
@@ -209,7 +210,7 @@ def _rates(seen: Sequence[_Seen], rates: Rates) -> Check:
             name,
             f"no rate for {', '.join(missing)}: no budget is raised anywhere",
             f"Set {variables}: USD for one unit, such as 1.08.",
-            code=CONFIGURATION,
+            code=ExitCode.CONFIGURATION,
             details=tuple(f"{RATE}{code}" for code in missing),
         )
     if not used:

@@ -9,9 +9,10 @@ from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.decision.selftest import selftest
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations.alerts_check import AT_LEAST_SILENT, DOUBT_LASTS, INTERVALS_SILENT
-from meta_autonomous.operations.doctor import GUARD, META, Check
+from meta_autonomous.operations.doctor import Check
 from meta_autonomous.ports import Json, MetaAutoError, Store, System
 
 NAMES: Final = (
@@ -60,7 +61,7 @@ def _ledger(store: Store) -> Check:
             f"the audit trail is broken at entry {found.first_broken}: {found.message}",
             "Stop the timer, keep a copy of the database as it is, and look with "
             "`meta-auto ledger verify`.",
-            code=GUARD,
+            code=ExitCode.REFUSED,
         )
     return Check.ok("ledger", f"{found.entries:,} entries, an unbroken chain")
 
@@ -95,7 +96,9 @@ def _last_tick(store: Store, system: System, now: datetime) -> Check:
     is_on = system.is_enabled and store.runtime().is_started
     look = "Look at the timer and its log (journalctl -u 'meta-auto*'), or run `meta-auto tick`."
     if is_on and age > max(AT_LEAST_SILENT, INTERVALS_SILENT * interval):
-        return Check.fail(name, f"{told}, {age // interval} intervals ago", look, code=META)
+        return Check.fail(
+            name, f"{told}, {age // interval} intervals ago", look, code=ExitCode.PARTLY
+        )
     if is_on and age > 2 * interval:
         return Check.warn(name, f"{told}, more than two intervals ago", look)
     errors = tuple(str(error) for error in last.get("errors", ()))
@@ -173,7 +176,7 @@ def _guards(store: Store, system: System, book: PolicyBook, now: datetime) -> Ch
             name,
             told,
             f"{remedy} If you mean it: `meta-auto mode set auto --accept {dead[0]}`.",
-            code=GUARD,
+            code=ExitCode.REFUSED,
         )
     return Check.warn(name, told, remedy)
 
@@ -195,7 +198,7 @@ def _in_doubt(store: Store, now: datetime) -> Check:
             f"{len(stuck)} changes could not be settled by reading",
             "Look at them in Ads Manager, then `meta-auto actions resolve ID --applied` or "
             "`--not-applied`.",
-            code=META,
+            code=ExitCode.PARTLY,
             details=details,
         )
     told = f"{len(attempts)} changes are in doubt, and settled by reading"
@@ -204,7 +207,7 @@ def _in_doubt(store: Store, now: datetime) -> Check:
             name,
             f"{told}, yet no tick has settled them for more than an hour",
             "See why no tick can read: `last_tick`, `token` and `accounts` here.",
-            code=META,
+            code=ExitCode.PARTLY,
             details=details,
         )
     return Check.warn(name, told, "Nothing to do: the next ticks settle them.", details=details)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from meta_autonomous.domain.action import ActionStatus
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, next_state
-from meta_autonomous.operations.by_person import EXIT_REFUSED, Handled, alone_with
+from meta_autonomous.operations.by_person import Handled, alone_with
 from meta_autonomous.operations.reconcile import conclude, doubt_alert, standing_of
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import ActionRecord, LedgerEvent, NotAllowed
@@ -76,4 +77,6 @@ def _not_waiting(record: ActionRecord) -> Handled:
         text = (
             "Reading it back has not been given up yet: nothing was done. Wait for the next tick."
         )
-    return Handled(id=record.id, status=record.status.value, message=text, exit_code=EXIT_REFUSED)
+    return Handled(
+        id=record.id, status=record.status.value, message=text, exit_code=ExitCode.REFUSED
+    )

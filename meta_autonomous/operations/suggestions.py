@@ -21,9 +21,9 @@ from meta_autonomous.domain.action import (
     Outcome,
     Route,
 )
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.operations.by_person import (
-    EXIT_REFUSED,
     Handled,
     alone_with,
     by_account,
@@ -100,7 +100,9 @@ def _not_pending(record: ActionRecord) -> Handled:
     by = f" by {record.decided_by}" if record.decided_by else ""
     at = f" at {when:%Y-%m-%d %H:%M} UTC" if when else ""
     text = f"Already {record.status}{by}{at}: nothing was done."
-    return Handled(id=record.id, status=record.status.value, message=text, exit_code=EXIT_REFUSED)
+    return Handled(
+        id=record.id, status=record.status.value, message=text, exit_code=ExitCode.REFUSED
+    )
 
 
 # --- one account --------------------------------------------------------------------------------
@@ -240,7 +242,7 @@ def _approval_note(action: Action, budget: Decimal | None) -> str:
 
 
 def _refused(record: ActionRecord, status: str, message: str) -> Handled:
-    return Handled(id=record.id, status=status, message=message, exit_code=EXIT_REFUSED)
+    return Handled(id=record.id, status=status, message=message, exit_code=ExitCode.REFUSED)
 
 
 def _close(

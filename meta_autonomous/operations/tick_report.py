@@ -14,6 +14,7 @@ from meta_autonomous.decision.granting import Decision
 from meta_autonomous.decision.margin import break_even_roas
 from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.entities import Level
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.performance import NOTHING
 from meta_autonomous.operations.execute import Executed
 from meta_autonomous.operations.reconcile import Reconciled
@@ -30,7 +31,6 @@ from meta_autonomous.ports import (
     Unreachable,
 )
 
-EXIT_DONE, EXIT_PARTLY, EXIT_LATER = 0, 4, 75
 #: Nothing is wrong with such an account; it could not be worked now.
 _LATER = ("throttled", "stopped", "locked")
 _GRANTED = (Outcome.QUEUED, Outcome.EXECUTED, Outcome.UNCHANGED)
@@ -237,17 +237,17 @@ class TickReport:
 
     @property
     def success(self) -> bool:
-        return self.exit_code == EXIT_DONE
+        return self.exit_code == ExitCode.DONE
 
     @property
     def exit_code(self) -> int:
         states = [state.state for state in self.accounts.values()]
         failed = "failed" in states or self.outcomes["failed"] or self.outcomes["in_doubt"]
         if failed or self.is_read_only:
-            return EXIT_PARTLY
+            return ExitCode.PARTLY
         if states and self._nothing_worked and all(state in _LATER for state in states):
-            return EXIT_LATER
-        return EXIT_DONE
+            return ExitCode.LATER
+        return ExitCode.DONE
 
     @property
     def _nothing_worked(self) -> bool:

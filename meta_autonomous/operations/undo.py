@@ -24,10 +24,10 @@ from meta_autonomous.domain.action import (
     Route,
 )
 from meta_autonomous.domain.entities import Entity, Status
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import Attempt, ChangedField
 from meta_autonomous.domain.quantities import Money
 from meta_autonomous.operations.by_person import (
-    EXIT_REFUSED,
     Handled,
     alone_with,
     by_account,
@@ -302,5 +302,5 @@ def _told(store: Store, record: ActionRecord, undo_id: int, done: Executed) -> H
 
 def _refused(record: ActionRecord, message: str) -> Handled:
     return Handled(
-        id=record.id, status=record.status.value, message=message, exit_code=EXIT_REFUSED
+        id=record.id, status=record.status.value, message=message, exit_code=ExitCode.REFUSED
     )

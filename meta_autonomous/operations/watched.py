@@ -3,9 +3,10 @@
 import logging
 from typing import Any
 
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.operations.auto_worker import tick
 from meta_autonomous.operations.metrics import metrics_text
-from meta_autonomous.operations.tick_report import EXIT_DONE, EXIT_LATER, TickReport
+from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import Busy, RefusedByGuard, Signal, Throttled
 
@@ -34,7 +35,7 @@ async def watched_tick(world: World, *, tick_id: str, **options: Any) -> TickRep
     world.watch.show(shown)
     _log(report)
     # What waits for Meta, or for another tick, is no failure.
-    is_fine = report.exit_code in (EXIT_DONE, EXIT_LATER)
+    is_fine = report.exit_code in (ExitCode.DONE, ExitCode.LATER)
     await world.watch.signal(Signal.SUCCESS if is_fine else Signal.FAIL)
     return report
 

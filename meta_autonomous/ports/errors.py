@@ -2,13 +2,16 @@
 
 from datetime import datetime
 
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.text import advised
 
 
 class MetaAutoError(Exception):
-    """An expected failure. `remedy` says what the reader can do next."""
+    """An expected failure. `remedy` says what the reader can do next; `code` and `exit_code` say
+    to a program which one it is."""
 
     code = "error"
+    exit_code = ExitCode.INTERNAL
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)
@@ -23,14 +26,17 @@ class MetaAutoError(Exception):
 
 class ConfigError(MetaAutoError):
     code = "config"
+    exit_code = ExitCode.CONFIGURATION
 
 
 class NotAllowed(MetaAutoError):
     code = "not_allowed"
+    exit_code = ExitCode.NOT_ALLOWED
 
 
 class RefusedByGuard(MetaAutoError):
     code = "refused"
+    exit_code = ExitCode.REFUSED
 
 
 class NotFound(RefusedByGuard):
@@ -39,6 +45,7 @@ class NotFound(RefusedByGuard):
 
 class Busy(MetaAutoError):
     code = "busy"
+    exit_code = ExitCode.LATER
 
 
 class StoreUnavailable(MetaAutoError):
@@ -47,6 +54,7 @@ class StoreUnavailable(MetaAutoError):
 
 class PlatformError(MetaAutoError):
     code = "meta"
+    exit_code = ExitCode.PARTLY
 
 
 class Unreachable(PlatformError):
@@ -57,6 +65,7 @@ class Throttled(PlatformError):
     """`until` is when Meta will answer again, as far as it said."""
 
     code = "throttled"
+    exit_code = ExitCode.LATER
 
     def __init__(self, message: str, *, remedy: str = "", until: datetime | None = None) -> None:
         super().__init__(message, remedy=remedy)

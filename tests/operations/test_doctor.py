@@ -42,7 +42,7 @@ def test_only_a_failure_has_an_exit_code():
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(ConfigError, 78), (NotAllowed, 77), (Throttled, 4), (RefusedByGuard, 1)]
+    ("error", "code"), [(ConfigError, 78), (NotAllowed, 77), (Throttled, 4), (RefusedByGuard, 3)]
 )
 def test_an_error_fails_with_its_own_code(error, code):
     found = Check.of_error("x", error("what", remedy="do"))

@@ -7,8 +7,9 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.domain.action import ActionStatus
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import AttemptState
-from meta_autonomous.operations.by_person import EXIT_DONE, EXIT_REFUSED, Handled
+from meta_autonomous.operations.by_person import Handled
 from meta_autonomous.operations.resolve import resolve
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import Actor, NotAllowed, NotFound
@@ -47,7 +48,7 @@ def test_a_persons_word_settles_it(site, applied, state, status):
 
     handled = resolved(site, action_id, applied=applied)
 
-    assert handled.exit_code == EXIT_DONE
+    assert handled.exit_code == ExitCode.DONE
     assert site.states(action_id) == [state]
     assert site.record(action_id).status is status
 
@@ -65,7 +66,7 @@ def test_what_reading_may_still_settle_is_not_a_persons_to_say(site):
 
     handled = resolved(site, action_id, applied=True)
 
-    assert handled.exit_code == EXIT_REFUSED
+    assert handled.exit_code == ExitCode.REFUSED
     assert site.states(action_id) == [AttemptState.ACCEPTED]
 
 
@@ -74,7 +75,7 @@ def test_what_is_settled_stays_so(site):
     action_id = site.approved(action)
     site.execute(action_id, action)
 
-    assert resolved(site, action_id, applied=False).exit_code == EXIT_REFUSED
+    assert resolved(site, action_id, applied=False).exit_code == ExitCode.REFUSED
     assert site.record(action_id).status is ActionStatus.EXECUTED
 
 

@@ -9,13 +9,8 @@ import pytest
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.decision.limits import Limits, PolicyBook
 from meta_autonomous.domain.action import ActionStatus, ActionType
+from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import ChangedField
-from meta_autonomous.operations.by_person import (
-    EXIT_DONE,
-    EXIT_LATER,
-    EXIT_PARTLY,
-    EXIT_REFUSED,
-)
 from meta_autonomous.operations.undo import NotUndoable, Restoration, plan_undo, undo, undoable
 from meta_autonomous.ports import Actor, Busy, NotAllowed
 from tests.fakes.platform import APPLIED, LOST, NOON, REFUSED
@@ -159,7 +154,7 @@ def test_an_undo_restores_the_value_and_marks_the_original(site):
 
     (handled,) = undone(site, action_id)
 
-    assert (handled.status, handled.exit_code) == ("undone", EXIT_DONE)
+    assert (handled.status, handled.exit_code) == ("undone", ExitCode.DONE)
     assert site.entity(FIRST).budget.amount.minor == 12000
     assert site.record(action_id).status is ActionStatus.UNDONE
 
@@ -172,7 +167,7 @@ def test_an_undo_can_not_be_done_twice(site):
 
     (handled,) = undone(site, action_id)
 
-    assert handled.exit_code == EXIT_REFUSED
+    assert handled.exit_code == ExitCode.REFUSED
     assert len(site.writes()) == 2
 
 
@@ -213,7 +208,7 @@ def test_each_of_them_counts_among_the_budgets_that_were_sent_within_the_hour(si
     first, second = undone(site, 2, 1)
 
     assert first.status == "undone"
-    assert second.exit_code == EXIT_REFUSED
+    assert second.exit_code == ExitCode.REFUSED
     assert "[safety.platform_pace]" in second.message
     assert site.entity(FIRST).budget.amount.minor == 12600
 
@@ -226,7 +221,7 @@ def test_a_persons_later_edit_is_left_alone(site):
 
     (handled,) = undone(site, action_id)
 
-    assert handled.exit_code == EXIT_REFUSED
+    assert handled.exit_code == ExitCode.REFUSED
     assert "Someone changed" in handled.message
     assert site.entity(FIRST).budget.amount.minor == 14000
 
@@ -245,9 +240,9 @@ def test_an_unknown_id_is_refused_and_the_others_are_done(site):
 @pytest.mark.parametrize(
     ("fault", "exit_code", "words"),
     [
-        (faults.error(100, subcode=1885272), EXIT_PARTLY, "Meta refused"),
-        (faults.throttled(), EXIT_LATER, "Meta asked to wait"),
-        (faults.reset(), EXIT_PARTLY, "In doubt"),
+        (faults.error(100, subcode=1885272), ExitCode.PARTLY, "Meta refused"),
+        (faults.throttled(), ExitCode.LATER, "Meta asked to wait"),
+        (faults.reset(), ExitCode.PARTLY, "In doubt"),
     ],
 )
 def test_an_undo_that_meta_does_not_take_leaves_the_original_executed(
@@ -266,7 +261,7 @@ def test_an_undo_that_meta_does_not_take_leaves_the_original_executed(
 
 @pytest.mark.parametrize(
     ("fault", "exit_code"),
-    [(faults.throttled(), EXIT_LATER), (faults.unauthorised(), EXIT_PARTLY)],
+    [(faults.throttled(), ExitCode.LATER), (faults.unauthorised(), ExitCode.PARTLY)],
 )
 def test_without_a_reading_of_the_account_nothing_is_undone(site, fault, exit_code):
     action = pause(site.entity(FIRST))
@@ -291,7 +286,7 @@ def test_an_undo_leaves_an_account_alone_for_which_meta_asked_to_wait(site):
 
     (handled,) = undone(site, action_id)
 
-    assert handled.exit_code == EXIT_LATER
+    assert handled.exit_code == ExitCode.LATER
     assert "alone until" in handled.message
     assert not [one for one in site.sandbox.requests if site.account_id in one.text]
 
@@ -304,7 +299,7 @@ def test_an_undo_that_spends_more_is_bound_by_the_cap(site):
 
     (handled,) = site.inside(lambda world: undo(replace(world, book=one_dollar), [action_id]))
 
-    assert handled.exit_code == EXIT_REFUSED
+    assert handled.exit_code == ExitCode.REFUSED
     assert "safety.daily_spend" in handled.message
     assert len(site.writes()) == 1
 
