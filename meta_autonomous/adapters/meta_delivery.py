@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -74,10 +74,8 @@ class InsightReader:
     async def totals(
         self, first_day: date, today: date, account: Account, errand: Errand
     ) -> Mapping[date, int]:
-        """The account's own spend on each complete day that had any, in micros."""
-        if first_day == today:
-            return {}
-        days = DayRange(first_day, today - timedelta(days=1))
+        """The account's own spend on each day that had any, so far, in micros."""
+        days = DayRange(first_day, today)
         params = _insights("account", days, AccountDayRow, time_increment="1")
         rows = [
             row async for page in self._pages(params, AccountDayRow, days, errand) for row in page

@@ -280,7 +280,7 @@ class AdDays:
         delivered = {ad_id: days for ad_id, days in self.days.items() if days}
         return days_by_level(delivered, self.parents)
 
-    def missing_days(self, totals: Mapping[date, int]) -> frozenset[date]:
+    def missing_days(self, totals: Mapping[date, int], *, before: date) -> frozenset[date]:
         """The complete days on which the account itself spent more than rounding, and of which no
         ad has a row. A read of which they are a larger part is refused (`check_against`)."""
         told = 0
@@ -289,12 +289,14 @@ class AdDays:
         return frozenset(
             day
             for day, spend in totals.items()
-            if spend > _TOLERANCE_PER_ROW and not told >> (day - self.covered.since).days & 1
+            if day < before
+            and spend > _TOLERANCE_PER_ROW
+            and not told >> (day - self.covered.since).days & 1
         )
 
     def check_against(self, totals: Mapping[date, int], *, before: date) -> None:
         """Compare the complete days with the account's own totals. Raises BadAnswer."""
-        total_micros = sum(totals.values())
+        total_micros = sum(spend for day, spend in totals.items() if day < before)
         complete = [day for day in self.covered if day < before]
         which = (1 << len(complete)) - 1
         rows = sum((told & which).bit_count() for told in self.told.values())

@@ -101,7 +101,7 @@ class AccountReader:
             ad_parents=ad_days.parents,
             governed_by_rules=governed(governing, found.by_level()),
             activities=log.result(),
-            missing_days=ad_days.missing_days(totals.result()),
+            missing_days=ad_days.missing_days(totals.result(), before=today),
             skipped=ad_days.skipped() | found.skipped,
             unlisted=frozenset(found.unlisted),
             unread=found.unread,

@@ -285,6 +285,18 @@ def test_a_row_without_clear_day_or_spend_counts_with_what_the_account_spent_bey
     assert all(f"insights of ad {AD} on " in one for one in snapshot.skipped.values())
 
 
+def test_what_an_odd_row_spent_today_counts_under_todays_cap() -> None:
+    snapshot = read(
+        ad_days=lambda asked: page(
+            [
+                day_row(day) | ({"spend": "lots"} if day == TODAY else {})
+                for day in days_asked(asked)
+            ]
+        )
+    )
+    assert snapshot.days[Level.CAMPAIGN][CAMPAIGN][TODAY] == DayFacts(10 * MICROS, 0, 0, 0)
+
+
 @pytest.mark.parametrize(("count", "whole"), [("2.5", 3), ("2.499", 2), ("0.4", 0), (2.5, 3)])
 def test_parts_of_purchases_are_rounded_half_up(count: str | float, whole: int) -> None:
     row = day_row(TODAY, actions=[{"action_type": "omni_purchase", "value": count}])
