@@ -6,10 +6,11 @@ log) is left out when it fails or when the quota runs low, with a warning.
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -40,7 +41,11 @@ from meta_autonomous.ports import (
 )
 
 _EDGES: Final = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads"}
+#: Days whose pages are walked one after the other. An account of more than a page or two a week
+#: is read in as many walks at a time as its slots allow; a smaller one in as few requests.
 _SHARD_DAYS: Final = 7
+_SMALL: Final = 150  # ads
+_WALKS: Final = 7
 
 T = TypeVar("T")
 
@@ -69,7 +74,7 @@ class AccountReader:
         today = account.day_of(observed_at)
         first_day = today - timedelta(days=plan.days_on(today))
         window = DayRange(today - timedelta(days=plan.window_days), today - timedelta(days=1))
-        past = shards(first_day, today - timedelta(days=1), _SHARD_DAYS)
+        past = _past_shards(first_day, today, plan.known_ads)
 
         async with _side_by_side() as group:
             lists = {
@@ -188,6 +193,12 @@ class AccountReader:
         except PlatformError as error:
             self.graph.warn(f"account {errand.account_id}: {what} not read: {error.message}")
             return None
+
+
+def _past_shards(first_day: date, today: date, known_ads: int) -> list[DayRange]:
+    days = (today - first_day).days
+    length = _SHARD_DAYS if known_ads <= _SMALL else math.ceil(days / _WALKS)
+    return shards(first_day, today - timedelta(days=1), min(max(length, 1), _SHARD_DAYS))
 
 
 @asynccontextmanager

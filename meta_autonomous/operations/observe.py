@@ -56,6 +56,7 @@ async def observe(world: World, account_id: str, *, now: datetime) -> Observed:
         recent_days=RECENT_DAYS,
         complete_on=record.last_full_read_on,
         with_activities_since=_activities_since(world, account_id, now),
+        known_ads=world.store.count_ads(account_id),
     )
     read = await world.platform.read_account(account_id, plan)
     snapshot = _with_stored_days(world, read)

@@ -45,13 +45,14 @@ class Answer:
 class ReadPlan:
     """How far back one read of an account goes: `days` complete days and today. On the account's
     day `complete_on` all of them were read already; then only the `recent_days` are, which can
-    still change."""
+    still change. `known_ads`, those that had rows before, say how large the answer will be."""
 
     days: int
     window_days: int
     recent_days: int | None = None
     complete_on: date | None = None
     with_activities_since: datetime | None = None
+    known_ads: int = 0
 
     def days_on(self, today: date) -> int:
         """The complete days to read; `today` is the account's."""

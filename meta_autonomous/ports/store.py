@@ -88,6 +88,10 @@ class Store(Protocol):
         """The ad set and the campaign of every ad that ever had rows."""
         ...
 
+    def count_ads(self, account_id: str) -> int:
+        """How many ads ever had rows."""
+        ...
+
     def seen_days(self, account_id: str, *, since: date) -> SeenDays:
         """The latest readings from that day on."""
         ...

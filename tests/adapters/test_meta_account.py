@@ -285,6 +285,24 @@ def test_a_row_without_clear_day_or_spend_counts_with_what_the_account_spent_bey
     assert all(f"insights of ad {AD} on " in one for one in snapshot.skipped.values())
 
 
+@pytest.mark.parametrize(
+    ("days", "ads", "walks"),
+    [(28, 0, 4), (28, 150, 4), (28, 151, 7), (9, 150, 2), (9, 151, 5), (7, 151, 7), (0, 151, 0)],
+)
+def test_a_large_account_is_read_in_more_walks_at_a_time(days: int, ads: int, walks: int) -> None:
+    asked_for: list[list[date]] = []
+
+    def rows(asked: Asked) -> Deed:
+        asked_for.append(days_asked(asked))
+        return page([day_row(day) for day in days_asked(asked)])
+
+    plan = ReadPlan(days=days, window_days=min(days, 7), known_ads=ads)
+    snapshot = read(plan, ad_days=rows)
+    assert len(asked_for) == walks + 1  # today by itself
+    assert len(snapshot.days[Level.AD][AD]) == days + 1
+    assert len({day for some in asked_for for day in some}) == days + 1
+
+
 def test_what_an_odd_row_spent_today_counts_under_todays_cap() -> None:
     snapshot = read(
         ad_days=lambda asked: page(

@@ -351,6 +351,15 @@ def ad_parents_of(unit: Unit, account_id: str) -> dict[str, tuple[str, str]]:
     return {ad_id: (adset_id, campaign_id) for ad_id, adset_id, campaign_id in rows}
 
 
+def count_ads(unit: Unit, account_id: str) -> int:
+    """See `ports.Store.count_ads`."""
+    table = ad_parents
+    query = select(func.count()).where(
+        table.c.platform == unit.platform, table.c.account_id == account_id
+    )
+    return unit.connection.execute(query).scalar_one()
+
+
 def _record_parents(unit: Unit, snapshot: AccountSnapshot) -> None:
     """Of ads that had no rows before. Meta moves no ad to another ad set."""
     account_id = snapshot.account.id

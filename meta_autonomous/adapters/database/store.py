@@ -343,6 +343,10 @@ class Database:
         with self._reading() as unit:
             return observations.ad_parents_of(unit, account_id)
 
+    def count_ads(self, account_id: str) -> int:
+        with self._reading() as unit:
+            return observations.count_ads(unit, account_id)
+
     def seen_days(self, account_id: str, *, since: date) -> SeenDays:
         with self._reading() as unit:
             return observations.seen_days(unit, account_id, since=since)
