@@ -16,7 +16,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meta_autonomous.config import values
 from meta_autonomous.config.keys import (
-    FX,
     PATH,
     SECRET,
     ActionCount,
@@ -420,13 +419,6 @@ class SettingFields(BaseSettings):
         if isinstance(value, bool) and key.kind.shape is not Shape.SWITCH:
             raise ValueError("is a switch, not a number")
         return value
-
-    @field_validator(FX)
-    @classmethod
-    def _dollars(cls, rates: dict[str, Decimal]) -> dict[str, Decimal]:
-        if rates.get("USD", Decimal(1)) != 1:
-            raise ValueError("gives the dollar another worth than one dollar")
-        return rates
 
     def limits(self) -> Limits:
         return Limits(**{item.name: getattr(self, item.name) for item in fields(Limits)})
