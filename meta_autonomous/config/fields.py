@@ -418,6 +418,8 @@ class SettingFields(BaseSettings):
             return None
         if isinstance(value, bool) and key.kind.shape is not Shape.SWITCH:
             raise ValueError("is a switch, not a number")
+        if key.kind.shape is Shape.WHOLE:
+            values.insist_on_whole(value)
         return value
 
     def limits(self) -> Limits:
