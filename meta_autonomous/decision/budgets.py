@@ -114,7 +114,7 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
         told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
     if nearest != leg.proposed.minor:
         allowed = towards_current(leg, nearest)
-        refusal = _too_far(leg, case, told, limit, base)
+        refusal = _too_far(leg, allowed, case, told, base)
         told = f"{refusal.message} The furthest is {allowed}."
         return replace(refusal, observed=tidy(change), allowed=allowed, message=told)
     if not case.memory(leg.entity).budgets_known:
@@ -123,25 +123,31 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     return passes(tidy(change), limit, f"{told}; within {percent(limit)}.")
 
 
-def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal, base: Money) -> Verdict:
+def _too_far(leg: BudgetLeg, allowed: Money, case: Case, told: str, base: Money) -> Verdict:
+    is_auto = case.route is Route.AUTO
+    limit = max_change(case.limits, is_auto=is_auto)
     minimum = case.snapshot.account.min_daily_budget
     if leg.proposed < minimum:
         return blocks(None, limit, f"{told}, under the platform's minimum of {minimum}.")
-    who = "an automatic change" if case.route is Route.AUTO else "a person"
-    told += f"; {who} may go {percent(limit)} a day."
+    told += f"; {'an automatic change' if is_auto else 'a person'} may go {percent(limit)} a day."
+    eligible_at = _rested_at(case.memory(leg.entity))
+    if eligible_at is None or not _rest_helps(leg, allowed, limit):
+        return blocks(None, limit, told, flip=_wider_step(leg, base, case.limits, is_auto=is_auto))
+    told += f" Wait until {moment(eligible_at)}."
+    rested = waiting(eligible_at, _RESTED)
+    return blocks(None, limit, told, eligible_at=eligible_at, flip=rested)
+
+
+def _rest_helps(leg: BudgetLeg, allowed: Money, limit: Decimal) -> bool:
+    """Whether an earlier budget alone stands in the way: of the whole change, or of any."""
     own_step = reachable(
         Decimal(leg.current.minor),
         Decimal(leg.proposed.minor),
         bases=[Decimal(leg.current.minor)],
         max_change=limit,
     )
-    eligible_at = _rested_at(case.memory(leg.entity))
-    if own_step != leg.proposed.minor or eligible_at is None:
-        is_auto = case.route is Route.AUTO
-        return blocks(None, limit, told, flip=_wider_step(leg, base, case.limits, is_auto=is_auto))
-    told += f" Wait until {moment(eligible_at)}."
-    rested = waiting(eligible_at, _RESTED)
-    return blocks(None, limit, told, eligible_at=eligible_at, flip=rested)
+    no_room = abs(allowed / leg.current - 1) < SMALLEST_CHANGE <= limit
+    return own_step == leg.proposed.minor or no_room
 
 
 def _wider_step(leg: BudgetLeg, base: Money, limits: Limits, *, is_auto: bool) -> Flip:
