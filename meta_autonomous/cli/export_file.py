@@ -9,13 +9,15 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from meta_autonomous.cli.json_objects import each_key_once
 from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.decision.export import ExportRow
 
@@ -114,13 +116,15 @@ def _json_rows(first: str, lines: TextIO, file: str) -> Iterator[_Placed]:
         if not text.strip():
             continue
         try:
-            record = json.loads(text, parse_float=str, parse_int=str)
+            record = json.loads(
+                text, parse_float=str, parse_int=str, object_pairs_hook=each_key_once
+            )
         except ValueError as error:
             raise WrongUsage(f"{file}, line {place}: not JSON: {error}.") from None
         if not isinstance(record, dict):
             raise WrongUsage(f"{file}, line {place}: not a JSON object.")
+        _complete(list(map(_folded, record)), file, place)
         named = {_folded(key): _text(value) for key, value in record.items()}
-        _complete(named, file, place)
         yield place, named, False
 
 
@@ -156,8 +160,10 @@ def _text(value: Any) -> str:
     return "" if value is None else str(value)
 
 
-def _complete(names: Iterable[str], file: str, place: int) -> None:
+def _complete(names: Sequence[str], file: str, place: int) -> None:
     known = set(names)
+    if len(known) < len(names):
+        _refuse_twice(names, file, place)
     missing = [key for key in _REQUIRED if not known.intersection(_NAMES[key])]
     if not known.intersection((*_IDS, *_TITLES)):
         missing.insert(0, "entity_id")
@@ -166,6 +172,17 @@ def _complete(names: Iterable[str], file: str, place: int) -> None:
             f"{file}, line {place}: no column for {', '.join(missing)}.",
             remedy="Wanted: entity_id, date, spend, purchases, purchase_value (and, if you have "
             "them, impressions, seen_on), or Ads Manager's names for them.",
+        )
+
+
+def _refuse_twice(names: Sequence[str], file: str, place: int) -> None:
+    """Of columns that nobody reads there may be many of one name."""
+    read = {*_IDS, *_TITLES, *chain.from_iterable(_NAMES.values())}
+    twice = next((name for name in names if name in read and names.count(name) > 1), None)
+    if twice is not None:
+        raise WrongUsage(
+            f"{file}, line {place}: there is more than one column {twice!r}.",
+            remedy="Leave one of them, so that it is plain which one counts.",
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from meta_autonomous.cli.groups import group
+from meta_autonomous.cli.json_objects import each_key_once
 from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.domain.exit_code import ExitCode
@@ -130,7 +131,12 @@ def _plan(file: str) -> dict[str, Any]:
     """One JSON object, its numbers exactly as written."""
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8-sig")
-        plan = json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+        plan = json.loads(
+            text,
+            parse_float=Decimal,
+            parse_constant=_no_number,
+            object_pairs_hook=each_key_once,
+        )
     except OSError as error:
         raise WrongUsage(
             f"{file}: {error.strerror}.",

@@ -118,6 +118,19 @@ def combination_problems(limits: Limits, origins: Origins) -> tuple[Problem, ...
 
 def refuse_impossible(settings: SettingFields, origins: Origins) -> None:
     problems = list(combination_problems(settings.limits(), origins))
+    dollar = settings.meta_auto_fx.get("USD")
+    if dollar is not None and dollar != 1:
+        origin = _origin_of_rate("USD", origins)
+        problems.append(
+            Problem(
+                key=origin.spelled,
+                given=written(dollar),
+                where=origin.where,
+                says="gives the dollar another worth than one dollar",
+                allowed="1",
+                remedy="Remove it: a dollar needs no rate.",
+            )
+        )
     service = settings.meta_auto_service_user
     for key in ("meta_auto_admins", "meta_auto_managers"):
         if service is not None and service in getattr(settings, key):
@@ -140,6 +153,11 @@ def _origin(key: str, origins: Origins) -> Origin:
     return origins.get(key) or Origin(spelled=KEYS[key].variable, where="")
 
 
+def _origin_of_rate(code: str, origins: Origins) -> Origin:
+    spelled = f"META_AUTO_FX_{code}"
+    return origins.get(spelled.lower()) or Origin(spelled=spelled, where="argument")
+
+
 @contextmanager
 def explained(origins: Origins) -> Iterator[None]:
     """Turns pydantic's error into ours. The former is dropped: it holds what was given."""
@@ -159,8 +177,7 @@ def _problem(detail: ErrorDetails, origins: Origins) -> Problem:
         return Problem(key=name, says=f"is no setting; {nearest(name, KEYS)}".rstrip("; "))
     key = KEYS[name]
     if name == FX and inner:
-        name, spelled = f"{FX_PREFIX}{inner[0].lower()}", f"META_AUTO_FX_{inner[0]}"
-        origin = origins.get(name) or Origin(spelled=spelled, where="argument")
+        origin = _origin_of_rate(inner[0], origins)
     else:
         origin = origins.get(name) or Origin(spelled=key.variable, where="argument")
     is_shown = not (key.is_secret or key.is_private)

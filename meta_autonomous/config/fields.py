@@ -16,7 +16,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from meta_autonomous.config import values
 from meta_autonomous.config.keys import (
-    FX,
     PATH,
     SECRET,
     ActionCount,
@@ -419,14 +418,9 @@ class SettingFields(BaseSettings):
             return None
         if isinstance(value, bool) and key.kind.shape is not Shape.SWITCH:
             raise ValueError("is a switch, not a number")
+        if key.kind.shape is Shape.WHOLE:
+            values.insist_on_whole(value)
         return value
-
-    @field_validator(FX)
-    @classmethod
-    def _dollars(cls, rates: dict[str, Decimal]) -> dict[str, Decimal]:
-        if rates.get("USD", Decimal(1)) != 1:
-            raise ValueError("gives the dollar another worth than one dollar")
-        return rates
 
     def limits(self) -> Limits:
         return Limits(**{item.name: getattr(self, item.name) for item in fields(Limits)})

@@ -6,6 +6,7 @@ Every function takes what a person wrote and raises ValueError with a half sente
 
 import re
 from collections.abc import Callable, Iterable
+from decimal import Decimal
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -21,6 +22,7 @@ _OPEN_HOSTS: Final = frozenset({"http", "https", "smtp", "smtps", "postgresql+ps
 
 #: What auto mode may ever execute by itself, in the order in which it is shown.
 AUTOMATIC: Final = (ActionType.PAUSE, ActionType.SCALE_UP, ActionType.SCALE_DOWN)
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+(_[0-9]+)*", re.ASCII)
 _DIGITS: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _VERSION: Final = re.compile(r"v[0-9]{1,3}\.[0-9]", re.ASCII)
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]*:[^\s]+", re.ASCII)
@@ -62,6 +64,19 @@ def action_types(types: frozenset[ActionType]) -> frozenset[ActionType]:
     if never:
         raise ValueError(f"lists {', '.join(never)}, which a person always decides")
     return types
+
+
+def insist_on_whole(value: object) -> None:
+    """A whole number is written as one: ``50``, never ``50.0`` or ``5e1``."""
+    match value:
+        case str():
+            is_whole = _WHOLE.fullmatch(value) is not None
+        case Decimal():
+            is_whole = value.as_tuple().exponent == 0
+        case _:
+            is_whole = isinstance(value, int)
+    if not is_whole:
+        raise ValueError("is not written as a whole number")
 
 
 def currency(code: str) -> str:

@@ -6,11 +6,12 @@ a reallocation the amount that may be moved.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
-from meta_autonomous.decision.context import Case
+from meta_autonomous.decision.candidates import stops
+from meta_autonomous.decision.context import Case, EntityMemory, Situation
 from meta_autonomous.decision.geo import has_ended
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.rules import (
@@ -90,7 +91,7 @@ def _movable(legs: Sequence[BudgetLeg], steps: Sequence[Verdict]) -> Money | Non
         if end is None:
             return None
         amounts.append(end - leg.current if leg.is_increase else leg.current - end)
-    return min(amounts, key=lambda amount: amount.minor)
+    return min(amounts, key=_minor)
 
 
 def _step(leg: BudgetLeg, case: Case) -> Verdict:
@@ -98,7 +99,7 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     unready = _unready(leg, case)
     if unready is not None:
         return blocks(None, limit, unready, flip=_MEASURABLE)
-    bases = _bases(leg, case)
+    bases = _bases(leg, case.situation)
     nearest = reachable(
         Decimal(leg.current.minor),
         Decimal(leg.proposed.minor),
@@ -106,7 +107,7 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
         max_change=limit,
         minimum=Decimal(case.snapshot.account.min_daily_budget.minor),
     )
-    base = (min if leg.is_increase else max)(bases, key=lambda money: money.minor)
+    base = (min if leg.is_increase else max)(bases, key=_minor)
     change = (leg.proposed - base) / base
     told = f"The {named(leg.entity)} would go to {leg.proposed} a day"
     told += f", {percent(change, signed=True)} of {base}"
@@ -114,7 +115,7 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
         told += f" (the {'lowest' if leg.is_increase else 'highest'} of the last 24 h)"
     if nearest != leg.proposed.minor:
         allowed = towards_current(leg, nearest)
-        refusal = _too_far(leg, case, told, limit, base)
+        refusal = _too_far(leg, allowed, case, told, base)
         told = f"{refusal.message} The furthest is {allowed}."
         return replace(refusal, observed=tidy(change), allowed=allowed, message=told)
     if not case.memory(leg.entity).budgets_known:
@@ -123,35 +124,39 @@ def _step(leg: BudgetLeg, case: Case) -> Verdict:
     return passes(tidy(change), limit, f"{told}; within {percent(limit)}.")
 
 
-def _too_far(leg: BudgetLeg, case: Case, told: str, limit: Decimal, base: Money) -> Verdict:
+def _too_far(leg: BudgetLeg, allowed: Money, case: Case, told: str, base: Money) -> Verdict:
+    is_auto = case.route is Route.AUTO
+    limit = max_change(case.limits, is_auto=is_auto)
     minimum = case.snapshot.account.min_daily_budget
     if leg.proposed < minimum:
         return blocks(None, limit, f"{told}, under the platform's minimum of {minimum}.")
-    who = "an automatic change" if case.route is Route.AUTO else "a person"
-    told += f"; {who} may go {percent(limit)} a day."
+    told += f"; {'an automatic change' if is_auto else 'a person'} may go {percent(limit)} a day."
+    eligible_at = _rested_at(case.memory(leg.entity))
+    if eligible_at is None or not _rest_helps(leg, allowed, limit):
+        return blocks(None, limit, told, flip=_wider_step(leg, base, case.limits, is_auto=is_auto))
+    told += f" Wait until {moment(eligible_at)}."
+    rested = waiting(eligible_at, _RESTED)
+    return blocks(None, limit, told, eligible_at=eligible_at, flip=rested)
+
+
+def _rest_helps(leg: BudgetLeg, allowed: Money, limit: Decimal) -> bool:
+    """Whether an earlier budget alone stands in the way: of the whole change, or of any."""
     own_step = reachable(
         Decimal(leg.current.minor),
         Decimal(leg.proposed.minor),
         bases=[Decimal(leg.current.minor)],
         max_change=limit,
     )
-    memory = case.memory(leg.entity)
-    changes = [at for at in (memory.last_executed_at, memory.foreign_change_at) if at is not None]
-    if own_step != leg.proposed.minor or not changes:
-        return blocks(None, limit, told, flip=_wider_step(leg, base, case))
-    eligible_at = max(changes) + BASE_HOURS
-    told += f" Wait until {moment(eligible_at)}."
-    rested = waiting(eligible_at, "its last change is 24 h old")
-    return blocks(None, limit, told, eligible_at=eligible_at, flip=rested)
+    no_room = abs(allowed / leg.current - 1) < SMALLEST_CHANGE <= limit
+    return own_step == leg.proposed.minor or no_room
 
 
-def _wider_step(leg: BudgetLeg, base: Money, case: Case) -> Flip:
+def _wider_step(leg: BudgetLeg, base: Money, limits: Limits, *, is_auto: bool) -> Flip:
     """The narrowest step that leaves room for a change of one percent: less is not made."""
     factor = 1 + SMALLEST_CHANGE if leg.is_increase else 1 - SMALLEST_CHANGE
     needed = upwards(abs(leg.current.minor * factor / base.minor - 1))
-    is_auto = case.route is Route.AUTO
     setting = "MAX_AUTO_CHANGE_PCT" if is_auto else "MAX_DAILY_CHANGE_PCT"
-    present = max_change(case.limits, is_auto=is_auto)
+    present = max_change(limits, is_auto=is_auto)
     return Flip(
         fact=setting,
         needed=needed,
@@ -177,13 +182,51 @@ def _unready(leg: BudgetLeg, case: Case) -> str | None:
     return None
 
 
-def _bases(leg: BudgetLeg, case: Case) -> list[Money]:
-    bases = [leg.current, *case.memory(leg.entity).budgets_24h]
-    latest = case.snapshot.entity(leg.entity.id)
+def _bases(leg: BudgetLeg, situation: Situation) -> list[Money]:
+    bases = [leg.current, *situation.memory.of(leg.entity.id).budgets_24h]
+    latest = situation.snapshot.entity(leg.entity.id)
     now_in_force = None if latest is None else latest.budget
     if now_in_force is not None and now_in_force.kind is BudgetKind.DAILY:
         bases.append(now_in_force.amount)
     return bases
+
+
+def below_its_cut(
+    leg: BudgetLeg, situation: Situation, limits: Limits, *, is_auto: bool
+) -> Verdict | None:
+    """Why a cut is none: measured from the highest budget of the last 24 h, the furthest that it
+    may go still lies above the present one. None when it is a cut."""
+    step = max_change(limits, is_auto=is_auto)
+    highest = max(_bases(leg, situation), key=_minor)
+    lowest = highest.times_up(1 - step)
+    if lowest <= leg.current:
+        return None
+    eligible_at = _rested_at(situation.memory.of(leg.entity.id))
+    flip = _wider_step(leg, highest, limits, is_auto=is_auto)
+    if eligible_at is not None:
+        flip = waiting(eligible_at, _RESTED)
+    return stops(
+        "wanted.budget",
+        observed=leg.current.plain(),
+        limit=lowest.plain(),
+        message=f"A cut is measured from the highest budget of the last 24 h: from {highest} it "
+        f"may go to {lowest}, {percent(step)} less, and it is at {leg.current} a day already.",
+        eligible_at=eligible_at,
+        flip=replace(flip, would="be cut"),
+    )
+
+
+def _rested_at(memory: EntityMemory) -> datetime | None:
+    """When no earlier budget is a base any more; None when nobody knows of a change."""
+    changes = [at for at in (memory.last_executed_at, memory.foreign_change_at) if at is not None]
+    return max(changes) + BASE_HOURS if changes else None
+
+
+_RESTED: Final = "its last change is 24 h old"
+
+
+def _minor(money: Money) -> int:
+    return money.minor
 
 
 # --- policy.campaign_budget ---------------------------------------------------------------------
@@ -240,7 +283,7 @@ def campaign_budget(action: Action, case: Case) -> Verdict:
     least = others + usd_of(case, leg.current.times_up(1 + SMALLEST_CHANGE))
     return replace(
         verdict,
-        allowed=max(leg.current, allowed, key=lambda money: money.minor),
+        allowed=max(leg.current, allowed, key=_minor),
         flip=_higher_cap(least, case.limits.max_campaign_budget_usd),
     )
 

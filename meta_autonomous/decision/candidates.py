@@ -318,11 +318,16 @@ def _readable(entity: Entity, situation: Situation) -> Verdict:
     if oddity is None:
         told = "What Meta said of it could be read."
         return passes("candidate.readable", observed=True, limit=True, message=told)
+    return unreadable(oddity)
+
+
+def unreadable(oddity: str) -> Verdict:
+    """Why nothing is done to an entity of which this was odd."""
     return stops(
         "candidate.readable",
         observed=False,
         limit=True,
-        message=f"What Meta said of it could not all be read: {oddity}.",
+        message=f"It was skipped: what Meta said of it could not all be read: {oddity}.",
         flip=Flip(fact="readable", needed=True, words="once Meta's answer of it can be read"),
     )
 

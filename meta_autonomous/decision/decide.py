@@ -6,6 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from meta_autonomous.decision.budgets import below_its_cut
 from meta_autonomous.decision.candidates import (
     binding,
     binds_below,
@@ -18,7 +19,7 @@ from meta_autonomous.decision.candidates import (
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.granting import Deciding, Decision, Granting
 from meta_autonomous.decision.optimizer import Campaigns, want, want_resume
-from meta_autonomous.domain.action import Action, ActionType
+from meta_autonomous.domain.action import Action, ActionType, Outcome, Route
 from meta_autonomous.domain.entities import Entity, Status
 from meta_autonomous.domain.verdict import Flip, Ruling, Verdict
 
@@ -58,16 +59,31 @@ def decide(situations: Sequence[Situation], deciding: Deciding) -> Plan:
         proposals += _proposals(situation, deciding, may_act, turns, gates)
     proposals.sort(key=lambda pair: _priority(pair[1]))
     granting = Granting(deciding)
-    decisions = tuple(
-        _with_warnings(granting.decide(situation, action), gates)
-        for situation, action in proposals
-    )
+    decisions: list[Decision] = []
+    for situation, action in proposals:
+        decision = granting.decide(situation, action)
+        low = _below_its_cut(decision, situation, deciding)
+        if low is None:
+            decisions.append(_with_warnings(decision, gates))
+        else:
+            gates[action.entity.id].append(low)
     return Plan(
-        decisions=decisions,
+        decisions=tuple(decisions),
         gates={entity_id: tuple(verdicts) for entity_id, verdicts in gates.items()},
         evaluated=turns,
         totals=granting.totals,
     )
+
+
+def _below_its_cut(decision: Decision, situation: Situation, deciding: Deciding) -> Verdict | None:
+    """Why a cut that was refused is no action at all: only the route knows how far it may go."""
+    is_blocked = decision.outcome is Outcome.POLICY_BLOCKED
+    if decision.action.type is not ActionType.SCALE_DOWN or not is_blocked:
+        return None
+    (leg,) = decision.action.legs
+    limits = deciding.book.limits_of(leg.entity, situation.snapshot)
+    is_auto = decision.route is Route.AUTO
+    return below_its_cut(leg, situation, limits, is_auto=is_auto)
 
 
 def _with_warnings(decision: Decision, gates: Mapping[str, Sequence[Verdict]]) -> Decision:

@@ -280,7 +280,7 @@ def _scale(
     if up:
         proposed = current.times_down(1 + step)
     else:
-        proposed = max(current.times_up(1 - step), min(minimum, current, key=_minor), key=_minor)
+        proposed = max(current.times_up(1 - step), _lowest(current, minimum), key=_minor)
     if proposed == current:
         wanted.say(entity, wishes.no_step_left(roas, current, minimum, up=up))
         return None
@@ -308,6 +308,12 @@ def _scale(
         f"true ROAS is {side} {threshold}",
         stake_usd=abs(look.situation.usd(proposed - current) or Decimal(0)),
     )
+
+
+def _lowest(current: Money, minimum: Money) -> Money:
+    """How far a cut may go: to the account's minimum, or nowhere when that is less than one
+    percent away."""
+    return current if current.times_up(1 - SMALLEST_STEP) < minimum else minimum
 
 
 def _turned_long_ago(

@@ -75,6 +75,7 @@ GEO_DISTRIBUTION: Final = Rule(
     applies_to=INCREASES,
     routes=EVERY_ROUTE,
     check=geo_policy.geo_distribution,
+    exempts_undo=True,
 )
 CREATIVE_APPROVAL: Final = Rule(
     id="policy.creative_approval",

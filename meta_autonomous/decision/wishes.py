@@ -264,8 +264,8 @@ def no_step_left(roas: Decimal, current: Money, minimum: Money, *, up: bool) -> 
         observed=current.plain(),
         limit=minimum.plain(),
         message=f"ROAS {two(roas)} asks for a {'raise' if up else 'cut'}, but from {current} "
-        "there is no step left: it is at the account's minimum, or a step is less than the "
-        "smallest unit.",
+        f"there is no step left: it is less than one percent above the account's minimum of "
+        f"{minimum}, or a step is less than the smallest unit.",
         flip=Flip(
             fact="budget",
             needed=None,

@@ -51,7 +51,7 @@ class Explanation:
             "entity_id": trace.entity_id,
             "entity_name": trace.name,
             "level": trace.level.value,
-            "campaign_id": trace.campaign_id,
+            "campaign_id": trace.campaign_id or None,
             "tick_id": self.tick.get("tick_id"),
             "platform": self.tick.get("platform"),
             "decision": trace.decision,

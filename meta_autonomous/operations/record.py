@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
 from meta_autonomous.decision.candidates import binding
@@ -21,6 +22,7 @@ from meta_autonomous.domain.entities import Entity
 from meta_autonomous.domain.verdict import Verdict
 from meta_autonomous.operations.observe import Observed, is_whole
 from meta_autonomous.operations.shapes import base_shape, number
+from meta_autonomous.operations.skipped import traces_of_skipped
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports import NewAction, Trace
 
@@ -63,7 +65,10 @@ def record_plan(
         stored = world.store.record_decisions(
             account_id,
             [_new_action(plan.decisions[n], seen.situation, world.book) for n in mine],
-            _traces(plan, seen.situation, world.book, intervals),
+            chain(
+                _traces(plan, seen.situation, world.book, intervals),
+                tuple(traces_of_skipped(world.store, seen.situation.snapshot)),
+            ),
             _metrics(seen.situation, world.book, intervals),
             tick_id=tick_id,
             at=at,

@@ -129,6 +129,24 @@ def test_an_excel_file_in_utf16_is_understood(estimate):
         ('{"entity_id": "a"\n', "line 1: not JSON"),
         ('{"entity_id": "a"}\n', "no column for date"),
         ("[1]\n", "one JSON array"),
+        (
+            (
+                '{"entity_id": "a", "date": "2026-10-01", "spend": 5, "purchases": 1, '
+                '"purchase_value": 9, "spend": 50}\n'
+            ),
+            "line 1: not JSON: the key 'spend' stands twice",
+        ),
+        (
+            (
+                '{"entity_id": "a", "date": "2026-10-01", "spend": 5, "purchases": 1, '
+                '"purchase_value": 9, "Spend": 50}\n'
+            ),
+            "line 1: there is more than one column 'spend'",
+        ),
+        (
+            HEADER.replace("spend", "Amount spent (EUR),Amount spent (USD)") + _rows(1),
+            "more than one column 'amount spent'",
+        ),
         (b"\xc3\x28" + HEADER.encode(), "not text in UTF-8"),
         (
             "date,reporting ends,ad id,spend,purchases,purchase_value\n2026-10-01,2026-10-31,1,5,1,9\n",
@@ -141,6 +159,12 @@ def test_what_is_wrong_is_named_with_its_line(estimate, content, words):
     assert done.code == 2, done.out
     assert done.error["code"] == "usage"
     assert words in done.error["message"]
+
+
+def test_a_column_that_nobody_reads_may_stand_twice(estimate):
+    twice = HEADER.replace("purchase_value", "purchase_value,note,note")
+    rows = _rows().replace("\n", ",x,y\n")
+    assert estimate(twice + rows).code == 0
 
 
 @pytest.mark.parametrize(

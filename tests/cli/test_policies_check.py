@@ -96,5 +96,16 @@ def test_what_is_no_plan_is_wrong_usage(check, text):
     assert "plan.json" in done.error["message"]
 
 
+def test_a_plan_that_says_something_twice_is_wrong_usage_and_named(check):
+    for twice in (
+        '{"kind": "campaign", "daily_budget_usd": 900000, "daily_budget_usd": 5}',
+        '{"kind": "campaign", "distribution": {"ES": 0.4, "FR": 0.6, "ES": 0.1}}',
+    ):
+        done = check(twice, "--json")
+        assert done.code == 2
+        assert "stands twice in one object" in done.error["message"]
+        assert "'daily_budget_usd'" in done.error["message"] or "'ES'" in done.error["message"]
+
+
 def test_a_missing_file_is_wrong_usage(meta_auto):
     assert meta_auto("policies", "check", "nowhere.json").code == 2

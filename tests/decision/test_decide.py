@@ -127,6 +127,49 @@ def test_without_pauses_among_the_automatic_types_a_hard_stop_is_only_suggested(
     assert only(decided(failing(), limits=limits, is_auto=True)).outcome is Outcome.QUEUED
 
 
+# --- a cut that is none -------------------------------------------------------------------------
+
+
+def lowered_from(budget: object, **changes: object) -> Situation:
+    """A shop that asks for a cut, after somebody lowered the budget to 500 USD an hour ago."""
+    hour_ago = NOW - timedelta(hours=1)
+    past = remembering(
+        budgets_24h=(usd(budget),), foreign_change_at=hour_ago, last_executed_at=hour_ago
+    )
+    return shrinking(memory={"c1": past}, **changes)
+
+
+def test_a_cut_that_would_land_above_the_present_budget_is_no_action():
+    plan = decided(lowered_from(750))
+    assert plan.decisions == ()
+    gate = plan.gates["c1"][-1]
+    assert rules_of(plan, "c1") == ["wanted.budget"]
+    assert (gate.observed, gate.limit) == ("500.00", "600.00")
+    assert "from 750.00 USD it may go to 600.00 USD, 20 % less" in gate.message
+    assert gate.eligible_at == NOW + timedelta(hours=23)
+    assert gate.flip.words.endswith("when its last change is 24 h old")
+
+
+def test_what_nobody_is_known_to_have_lowered_could_be_cut_by_a_wider_step():
+    plan = decided(shrinking(memory={"c1": remembering(budgets_24h=(usd(750),))}))
+    (gate,) = (gate for gate in plan.gates["c1"] if gate.rule == "wanted.budget")
+    assert plan.decisions == ()
+    assert gate.eligible_at is None
+    assert (gate.flip.fact, gate.flip.needed) == ("MAX_DAILY_CHANGE_PCT", Decimal("0.34"))
+
+
+def test_how_far_a_cut_may_go_is_what_its_route_allows():
+    lately = lowered_from(625)
+    assert decided(lately, is_auto=True).decisions == ()  # by 10 %: to 562.50
+    assert only(decided(lately)).outcome is Outcome.POLICY_BLOCKED  # by 20 % to 500: it stands
+
+
+def test_a_cut_that_fits_below_the_present_budget_is_blocked_by_what_else_forbids_it():
+    decision = only(decided(lowered_from(550)))
+    assert decision.outcome is Outcome.SAFETY_BLOCKED
+    assert rulings(decision, "safety.cooldown") == [Ruling.BLOCK]
+
+
 # --- auto mode ----------------------------------------------------------------------------------
 
 

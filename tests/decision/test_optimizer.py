@@ -427,12 +427,13 @@ def test_a_step_below_the_smallest_unit_is_no_change():
 
 
 def test_a_cut_stops_at_the_accounts_minimum():
-    shop = in_currency("USD", 1_000, min_daily_budget=Money(900, Currency("USD")))
-    assert wish(with_finding(shop, "0.9", 0.65)).proposed_budget == usd(9)
+    for minimum in (900, 990):
+        shop = in_currency("USD", 1_000, min_daily_budget=Money(minimum, Currency("USD")))
+        assert wish(with_finding(shop, "0.9", 0.65)).proposed_budget.minor == minimum
 
 
-@pytest.mark.parametrize("minimum", [1_000, 1_500])
-def test_at_the_minimum_or_under_it_nothing_is_cut(minimum):
+@pytest.mark.parametrize("minimum", [991, 1_000, 1_500])
+def test_less_than_a_percent_above_the_minimum_or_under_it_nothing_is_cut(minimum):
     shop = in_currency("USD", 1_000, min_daily_budget=Money(minimum, Currency("USD")))
     wanted = wanted_in(with_finding(shop, "1.0", 0.9))
     assert wanted.actions == []

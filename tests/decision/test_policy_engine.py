@@ -143,6 +143,14 @@ def test_a_change_that_only_yesterdays_budget_forbids_says_when_it_will_be_possi
     assert later.eligible_at == changed_at + timedelta(hours=25)
     too_far = budget_change(a_scale_up(to=700), memory={"c1": record})
     assert too_far.eligible_at is None
+    no_room = remembering(budgets_24h=(usd(625), usd(400)), last_executed_at=changed_at)
+    for nothing_now in (a_scale_up(to=700), a_scale_down(to=300)):
+        refused = budget_change(nothing_now, memory={"c1": no_room})
+        assert refused.allowed == usd(500)
+        assert refused.eligible_at == changed_at + timedelta(hours=24)  # then as far as a step
+    too_small = Limits(max_daily_change_pct=Decimal("0.009"), max_auto_change_pct=Decimal(0))
+    never = budget_change(a_scale_up(to=700), memory={"c1": no_room}, limits=too_small)
+    assert (never.eligible_at, never.flip.fact) == (None, "MAX_DAILY_CHANGE_PCT")
     unknown = budget_change(
         a_scale_up(to=590), memory={"c1": remembering(budgets_24h=(usd(450),))}
     )

@@ -80,8 +80,10 @@ TABLE = [
     ("limits.freeze", NOT_PAUSE, False),
     ("limits.scope", EVERY, False),
 ]
+#: An undo restores what was, the distribution over countries with it.
 EXEMPT = {
     "policy.budget_change",
+    "policy.geo_distribution",
     "policy.hard_stop",
     "policy.roas_floor",
     "safety.cooldown",

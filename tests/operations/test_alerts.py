@@ -161,6 +161,17 @@ def test_what_only_waits_is_not_counted_as_blocked(offered):
     assert "actions_blocked" not in keys(report)
 
 
+def test_what_yesterdays_own_change_forbids_waits_and_is_refused_by_nothing_else(live):
+    live.in_mode("auto").tick()
+    live.passes(minutes=30)
+    report = live.tick()
+    blocked = [d for d, _, h in report.decided if str(h.outcome) == "policy_blocked"]
+    own = [v for d in blocked for v in d.verdicts if v.rule == "policy.budget_change" and not v]
+    assert own
+    assert all(verdict.eligible_at is not None for verdict in own)
+    assert "actions_blocked" not in keys(report)
+
+
 # --- accounts -----------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from meta_autonomous.adapters.sandbox import faults
+from meta_autonomous.domain.entities import Level
 from meta_autonomous.operations.explain import Explanation, explain
 from meta_autonomous.ports import NotFound
 from tests.operations.live_world import (
@@ -16,6 +17,8 @@ from tests.operations.live_world import (
     SHRINKS,
     Live,
 )
+
+CANNOT_BE_READ = "candidate.readable"
 
 
 def told(live: Live, name: str) -> Explanation:
@@ -148,6 +151,45 @@ def test_out_of_turn_it_says_that_the_turn_comes(live):
     assert told(live, GROWS).trace.first_binding == "candidate.turn"
     assert told(live, "Broad 25-54").trace.first_binding == "candidate.turn"
     assert told(live, FAILS).trace.first_binding is None  # a hard stop waits for no turn
+
+
+def skipping(live: Live, name: str) -> dict:
+    """What is told of an entity in whose row the last tick found no usable status."""
+
+    def spoil(document: dict) -> None:
+        for row in document["data"]:
+            if row["name"] == name:
+                row["effective_status"] = 7
+
+    live.sandbox.inject(faults.altered(spoil), match=r"/campaigns")
+    report = live.tick()
+    assert any(live.sandbox.find(name) in error for error in report.errors)
+    return told(live, name).to_json()
+
+
+def test_what_the_last_tick_skipped_is_told_so_under_its_earlier_name(live):
+    live.tick()
+    shown = skipping(live, SHRINKS)
+    assert (shown["decision"], shown["first_binding"]) == ("none", CANNOT_BE_READ)
+    assert (shown["level"], shown["entity_name"]) == ("campaign", SHRINKS)
+    first, why, *_ = shown["summary"]
+    assert first == f"Nothing was done to the campaign {SHRINKS!r}."
+    assert why.startswith("It was skipped: what Meta said of it could not all be read: campaign")
+    live.tick()
+    assert told(live, SHRINKS).to_json()["first_binding"] != CANNOT_BE_READ
+
+
+def test_what_no_tick_could_read_yet_is_told_so_by_its_id(live):
+    shown = skipping(live, SHRINKS)
+    assert (shown["level"], shown["entity_name"]) == ("campaign", live.sandbox.find(SHRINKS))
+    assert shown["campaign_id"] == shown["entity_id"]
+    with live.database() as store:
+        below = [
+            trace
+            for trace in store.traces()
+            if trace.campaign_id == shown["entity_id"] and trace.first_binding == CANNOT_BE_READ
+        ]
+    assert {trace.level for trace in below} == set(Level)  # its ad sets and ads with it
 
 
 def test_who_was_never_seen_can_not_be_explained(offered):

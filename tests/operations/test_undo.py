@@ -304,6 +304,23 @@ def test_an_undo_that_spends_more_is_bound_by_the_cap(site):
     assert len(site.writes()) == 1
 
 
+def test_an_undo_is_only_warned_of_how_budgets_lie_over_countries(site):
+    action = scale(site.entity(FIRST), 90)
+    action_id = site.approved(action)
+    site.execute(action_id, action)
+    tight = Limits(min_spain_percentage=Decimal(1), max_single_country_pct=Decimal("0.01"))
+
+    (handled,) = site.inside(
+        lambda world: undo(replace(world, book=PolicyBook(limits=tight)), [action_id])
+    )
+
+    assert handled.status == "undone", handled.message
+    assert site.entity(FIRST).budget.amount.minor == 12000
+    verdicts = site.record(action_id + 1).verdicts
+    (geo,) = (v for v in verdicts if v["rule"] == "policy.geo_distribution")
+    assert (geo["outcome"], geo["message"][-18:]) == ("warn", "An undo is exempt.")
+
+
 def test_an_undo_waits_for_the_account_and_then_says_so(site, monkeypatch):
     action = pause(site.entity(FIRST))
     action_id = site.approved(action)
