@@ -16,7 +16,8 @@ from uuid import uuid4
 
 from meta_autonomous.config import AutonomousSettings, LoadedSettings, load
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Actor, Clock, Notifier, Store, System, Watch
+from meta_autonomous.ports.people import Actor, Clock, Notifier, System, Watch
+from meta_autonomous.ports.store import Store
 
 if TYPE_CHECKING:
     from meta_autonomous.adapters.database import Database

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from meta_autonomous.adapters import migrations
 from meta_autonomous.adapters.file_systems import NETWORK_FILE_SYSTEMS, file_system_of
-from meta_autonomous.ports import Runtime, TestedPolicy
+from meta_autonomous.ports.records import Runtime, TestedPolicy
 
 _OTHERS: Final = 0o077
 _VERSIONS: Final = Path(migrations.__file__).with_name("versions")

@@ -17,7 +17,8 @@ import msgspec
 from meta_autonomous.adapters.database.engine import expected_errors
 from meta_autonomous.adapters.database.ledger import chained
 from meta_autonomous.domain.segment import ArchiveFault, Month, Segment
-from meta_autonomous.ports import LedgerLine, RefusedByGuard
+from meta_autonomous.ports.errors import RefusedByGuard
+from meta_autonomous.ports.records import LedgerLine
 
 _FORMAT: Final = "meta-auto ledger segment 1"
 _BLOCK: Final = 1 << 20

@@ -19,12 +19,8 @@ from meta_autonomous.adapters.meta_write import Writer
 from meta_autonomous.domain.condition import AccountFacts, OtherHands, TokenFacts
 from meta_autonomous.domain.entities import Account, AccountSnapshot, Activity, Entity, Level
 from meta_autonomous.domain.intent import Change
-from meta_autonomous.ports import (
-    Answer,
-    BadAnswer,
-    ConfigError,
-    ReadPlan,
-)
+from meta_autonomous.ports.errors import BadAnswer, ConfigError
+from meta_autonomous.ports.platform import Answer, ReadPlan
 
 GRAPH_URL: Final = "https://graph.facebook.com"
 

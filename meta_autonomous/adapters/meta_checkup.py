@@ -23,11 +23,7 @@ from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.adapters.meta_wire import Text, known
 from meta_autonomous.domain.condition import AccountFacts, OtherHands, TokenFacts
 from meta_autonomous.domain.entities import DELIVERING_ACCOUNT_STATUSES
-from meta_autonomous.ports import (
-    AuthFailed,
-    BadAnswer,
-    Gone,
-)
+from meta_autonomous.ports.errors import AuthFailed, BadAnswer, Gone
 
 _EXPIRED: Final = "create a new system-user token and put it in META_ACCESS_TOKEN"
 #: What changes an entity's delivery, among the many things that the log tells of.

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from meta_autonomous.adapters.meta_json import NotJson, strict_json
-from meta_autonomous.ports import BadAnswer, Unreachable
+from meta_autonomous.ports.errors import BadAnswer, Unreachable
 
 _MESSAGE_LIMIT: Final = 300
 

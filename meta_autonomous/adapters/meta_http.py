@@ -21,7 +21,7 @@ from typing import Final
 
 import httpx2
 
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 
 _USER_AGENT: Final = "meta-auto (budget guard for Meta ad accounts; unattended)"
 _CONNECT_SECONDS: Final = 10.0

@@ -19,7 +19,7 @@ from meta_autonomous.domain.day_table import DayTable
 from meta_autonomous.domain.entities import Level, days_by_level
 from meta_autonomous.domain.performance import NOTHING, DayFacts, Days
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, micros
-from meta_autonomous.ports import BadAnswer
+from meta_autonomous.ports.errors import BadAnswer
 
 #: The same purchase is reported under several types: the first one present counts, alone.
 PURCHASE_TYPES: Final = ("omni_purchase", "purchase", "offsite_conversion.fb_pixel_purchase")

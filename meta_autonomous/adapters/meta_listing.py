@@ -15,7 +15,7 @@ from meta_autonomous.domain.entities import (
     Status,
     UnreadHolder,
 )
-from meta_autonomous.ports import BadAnswer
+from meta_autonomous.ports.errors import BadAnswer
 
 
 @dataclass(slots=True)

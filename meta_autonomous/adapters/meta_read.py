@@ -41,7 +41,14 @@ from meta_autonomous.adapters.meta_json import NotJson, mend, refuse_repeated_ke
 from meta_autonomous.adapters.meta_pace import Pace
 from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.adapters.meta_wire import WholeRow
-from meta_autonomous.ports import AuthFailed, BadAnswer, Gone, Penalised, Throttled, Unreachable
+from meta_autonomous.ports.errors import (
+    AuthFailed,
+    BadAnswer,
+    Gone,
+    Penalised,
+    Throttled,
+    Unreachable,
+)
 
 LOG: Final = logging.getLogger("meta_auto.meta")
 

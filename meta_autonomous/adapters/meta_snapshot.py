@@ -31,14 +31,8 @@ from meta_autonomous.domain.entities import (
     Activity,
     Level,
 )
-from meta_autonomous.ports import (
-    AuthFailed,
-    BadAnswer,
-    Penalised,
-    PlatformError,
-    ReadPlan,
-    Throttled,
-)
+from meta_autonomous.ports.errors import AuthFailed, BadAnswer, Penalised, PlatformError, Throttled
+from meta_autonomous.ports.platform import ReadPlan
 
 _EDGES: Final = {Level.CAMPAIGN: "campaigns", Level.ADSET: "adsets", Level.AD: "ads"}
 #: Days whose pages are walked one after the other. An account of more than a page or two a week

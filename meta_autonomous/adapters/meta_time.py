@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from meta_autonomous.ports import BadAnswer
+from meta_autonomous.ports.errors import BadAnswer
 
 MAX_CLOCK_SKEW: Final = timedelta(seconds=120)
 

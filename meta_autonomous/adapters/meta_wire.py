@@ -27,7 +27,7 @@ from meta_autonomous.domain.entities import (
     UnreadHolder,
 )
 from meta_autonomous.domain.quantities import Currency, Money, UnknownCurrency
-from meta_autonomous.ports import BadAnswer
+from meta_autonomous.ports.errors import BadAnswer
 
 _ID: Final = re.compile(r"[0-9]{1,20}")
 _AMOUNT: Final = re.compile(r"[0-9]{1,15}")

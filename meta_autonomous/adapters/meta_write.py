@@ -29,7 +29,8 @@ from meta_autonomous.adapters.meta_read import LOG, GraphReader
 from meta_autonomous.adapters.meta_time import TrustedTime
 from meta_autonomous.domain.entities import Status
 from meta_autonomous.domain.intent import Change, ChangedField
-from meta_autonomous.ports import Answer, AnswerKind, Penalised, Throttle, Throttled
+from meta_autonomous.ports.errors import Penalised, Throttled
+from meta_autonomous.ports.platform import Answer, AnswerKind, Throttle
 
 _ENTITY_ID: Final = re.compile(r"[0-9]{1,20}")
 _BUDGET: Final = re.compile(r"[1-9][0-9]{0,14}")

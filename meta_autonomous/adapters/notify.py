@@ -18,7 +18,7 @@ from typing import Any, Final
 from meta_autonomous.adapters.letters import Letter, joined, letter
 from meta_autonomous.adapters.whole_file import write_whole
 from meta_autonomous.domain.news import News
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 
 logger = logging.getLogger("meta_auto.notify")
 

@@ -12,7 +12,7 @@ from typing import Final
 import httpx2
 
 from meta_autonomous.adapters.whole_file import write_whole
-from meta_autonomous.ports import Signal
+from meta_autonomous.ports.people import Signal
 
 logger = logging.getLogger("meta_auto.watch")
 

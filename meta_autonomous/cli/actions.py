@@ -16,7 +16,7 @@ from meta_autonomous.cli.usage import WrongUsage
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
     from meta_autonomous.operations.by_person import Handled
-    from meta_autonomous.ports import Actor
+    from meta_autonomous.ports.people import Actor
 
 app = group("The history of what was decided and done.")
 
@@ -103,7 +103,7 @@ async def _undo(
     from meta_autonomous.bootstrap import open_world
     from meta_autonomous.operations.undo import undo as undo_all
     from meta_autonomous.operations.undo import undoable
-    from meta_autonomous.ports import NotFound
+    from meta_autonomous.ports.errors import NotFound
 
     async with open_world(loaded, actor=actor, purpose="act") as world:
         chosen = ids or undoable(world.store, tick_id=tick_id, since=begins)

@@ -12,7 +12,7 @@ from meta_autonomous.cli.session import AsJson, Role, Session, reading_time
 from meta_autonomous.cli.usage import WrongUsage
 
 if TYPE_CHECKING:
-    from meta_autonomous.ports import AlertRecord
+    from meta_autonomous.ports.records import AlertRecord
 
 app = group("What wants a person's attention.")
 

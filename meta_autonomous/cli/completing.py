@@ -13,7 +13,7 @@ from meta_autonomous.cli.session import Role, Session
 
 if TYPE_CHECKING:
     from meta_autonomous.domain.action import ActionStatus
-    from meta_autonomous.ports import Store
+    from meta_autonomous.ports.store import Store
 
 Offers = list[tuple[str, str]]
 

@@ -112,7 +112,7 @@ async def _one_day(loaded: "LoadedSettings", number: int, *, is_auto: bool) -> d
     """A tick every few hours; in suggest mode the manager then decides what waits."""
     from meta_autonomous.bootstrap import new_tick_id, open_world
     from meta_autonomous.operations.auto_worker import tick
-    from meta_autonomous.ports import Actor
+    from meta_autonomous.ports.people import Actor
 
     admin = Actor(name="demo-admin", is_admin=True, is_manager=True)
     day = _Day()
@@ -193,7 +193,7 @@ def _stage(session: Session, keep: Path | None) -> Iterator[_Stage]:
 def _own_sandbox(session: Session) -> _Stage | None:
     """None when it is not for playing: the configuration is wrong or for real accounts, the folder
     is somebody else's, or the sandbox was stopped."""
-    from meta_autonomous.ports import ConfigError
+    from meta_autonomous.ports.errors import ConfigError
 
     try:
         configured = session.settings()
@@ -208,7 +208,7 @@ def _own_sandbox(session: Session) -> _Stage | None:
         file = Path(place) / "config.toml"
         loaded = _defaults(configured.state_dir, file=file, database_url=configured.database_url)
     from meta_autonomous.bootstrap import open_store
-    from meta_autonomous.ports import StoreUnavailable
+    from meta_autonomous.ports.errors import StoreUnavailable
 
     try:
         configured.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -240,7 +240,7 @@ def _defaults(folder: Path, *, file: Path, database_url: str | None = None) -> "
 async def _leave(loaded: "LoadedSettings", mode: str | None) -> None:
     """The sandbox's mode is put back as it was found."""
     from meta_autonomous.bootstrap import open_world
-    from meta_autonomous.ports import Actor
+    from meta_autonomous.ports.people import Actor
 
     if mode is None:
         return

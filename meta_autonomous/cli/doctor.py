@@ -25,7 +25,7 @@ def doctor(
     1 database, 4 Meta, 3 a guard.
     """
     session = Session.of(context, as_json=as_json)
-    from meta_autonomous.ports import ConfigError
+    from meta_autonomous.ports.errors import ConfigError
 
     loaded = None
     # A configuration that can't be read names no admins; its problems are told to anyone, by

@@ -18,7 +18,7 @@ from meta_autonomous.operations.doctor import (
     examine_timer,
     not_examined,
 )
-from meta_autonomous.ports import ConfigError, MetaAutoError
+from meta_autonomous.ports.errors import ConfigError, MetaAutoError
 
 if TYPE_CHECKING:
     from meta_autonomous.adapters.database import Database

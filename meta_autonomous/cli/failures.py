@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import typer
 
-from meta_autonomous import ports
 from meta_autonomous.cli.logs import redacted
 from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.text import advised, nearest, sentence
+from meta_autonomous.ports.errors import MetaAutoError
 from meta_autonomous.render.output import complain, show_json
 from meta_autonomous.render.text import visible
 
@@ -61,7 +61,7 @@ def report_interruption(arguments: Sequence[str]) -> int:
 
 
 def explained(error: Exception) -> Failure:
-    if isinstance(error, ports.MetaAutoError):
+    if isinstance(error, MetaAutoError):
         return Failure(
             exit_code=error.exit_code,
             code=error.code,

@@ -49,7 +49,7 @@ def init(
     if not (settings or force or session.as_json) and _somebody_is_there():
         force, given = True, _asked(session, path)
     elif is_there and not force:
-        from meta_autonomous.ports import RefusedByGuard
+        from meta_autonomous.ports.errors import RefusedByGuard
 
         raise RefusedByGuard(
             f"{path} exists already.", remedy="Keep it, or overwrite it with --force."

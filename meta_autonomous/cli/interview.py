@@ -16,7 +16,7 @@ from meta_autonomous.cli.logs import redacted
 from meta_autonomous.config import KEYS, AutonomousSettings, Source
 from meta_autonomous.operations.doctor import Check, State
 from meta_autonomous.operations.examine_platform import RATE
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 from meta_autonomous.render import output
 from meta_autonomous.render.doctor import check_lines
 from meta_autonomous.render.document import Document, Line, Span, Tone, line

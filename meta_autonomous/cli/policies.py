@@ -17,7 +17,8 @@ from meta_autonomous.domain.exit_code import ExitCode
 if TYPE_CHECKING:
     from meta_autonomous.config import Sourced
     from meta_autonomous.decision.limits import PolicyBook
-    from meta_autonomous.ports import Runtime, Store
+    from meta_autonomous.ports.records import Runtime
+    from meta_autonomous.ports.store import Store
 
 app = group("The limits in force, and where each is from.")
 

@@ -15,7 +15,7 @@ from meta_autonomous.render.suggestion import card, detail_document
 
 if TYPE_CHECKING:
     from meta_autonomous.operations.by_person import Handled
-    from meta_autonomous.ports import ActionRecord
+    from meta_autonomous.ports.records import ActionRecord
 
 #: Decides one suggestion: its id -> what became of it.
 Deed = Callable[[int], "Handled"]

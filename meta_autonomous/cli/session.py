@@ -15,7 +15,9 @@ from meta_autonomous.domain.exit_code import ExitCode
 
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
-    from meta_autonomous.ports import Actor, Runtime, Store
+    from meta_autonomous.ports.people import Actor
+    from meta_autonomous.ports.records import Runtime
+    from meta_autonomous.ports.store import Store
     from meta_autonomous.render.document import Document
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document, nothing else.")]
@@ -65,7 +67,7 @@ class Session:
 
         actor = actors.current(loaded.settings, os.environ, loaded.state_dir)
         if not _may(actor, role):
-            from meta_autonomous.ports import NotAllowed
+            from meta_autonomous.ports.errors import NotAllowed
 
             raise NotAllowed(
                 f"{actor.name} may not run `{self.command}`: it needs {role.value}.",

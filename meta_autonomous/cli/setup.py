@@ -50,7 +50,7 @@ def backup(
     loaded = session.settings()
     session.permit(loaded, Role.ADMIN)
     from meta_autonomous.adapters.database import Database
-    from meta_autonomous.ports import RefusedByGuard
+    from meta_autonomous.ports.errors import RefusedByGuard
     from meta_autonomous.render.setup import backed_up_document
 
     target = file.expanduser().absolute()
@@ -189,7 +189,7 @@ def units(
 
 
 def _write(made: Mapping[str, str], folder: Path) -> None:
-    from meta_autonomous.ports import RefusedByGuard
+    from meta_autonomous.ports.errors import RefusedByGuard
 
     try:
         for name, text in made.items():

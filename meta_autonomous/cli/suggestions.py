@@ -17,7 +17,7 @@ from meta_autonomous.cli.usage import WrongUsage
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
     from meta_autonomous.operations.by_person import Handled
-    from meta_autonomous.ports import Actor
+    from meta_autonomous.ports.people import Actor
 
 app = group("What the system proposes and a person decides.")
 
@@ -187,7 +187,7 @@ async def _reject(
 ) -> "Sequence[Handled]":
     from meta_autonomous.bootstrap import open_world
     from meta_autonomous.operations.suggestions import reject as reject_all
-    from meta_autonomous.ports import PlatformError
+    from meta_autonomous.ports.errors import PlatformError
 
     async with open_world(loaded, actor=actor, purpose="act") as world:
         try:

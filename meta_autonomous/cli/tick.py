@@ -11,7 +11,7 @@ from meta_autonomous.domain.exit_code import ExitCode
 if TYPE_CHECKING:
     from meta_autonomous.config import LoadedSettings
     from meta_autonomous.operations.tick_report import TickReport
-    from meta_autonomous.ports import Actor
+    from meta_autonomous.ports.people import Actor
 
 
 def tick(

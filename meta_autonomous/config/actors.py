@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from meta_autonomous.config.settings import AutonomousSettings
-from meta_autonomous.ports import Actor
+from meta_autonomous.ports.people import Actor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ from meta_autonomous.config.sources import (
 from meta_autonomous.config.values import passwords
 from meta_autonomous.decision.limits import Freeze, Limits, Override, PolicyBook, Scope
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.ports import System
+from meta_autonomous.ports.people import System
 
 _SETTLE_FOR_TESTS: Final = 300
 _DATABASE: Final = "meta-auto.sqlite3"

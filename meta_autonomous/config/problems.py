@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 
 _LONGEST = 80
 

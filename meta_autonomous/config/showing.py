@@ -13,7 +13,7 @@ from meta_autonomous.config.keys import FX, FX_PREFIX, Key, Shape
 from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.config.values import AUTOMATIC, redacted
 from meta_autonomous.decision.limits import Freeze, Override, Scope
-from meta_autonomous.ports import Json
+from meta_autonomous.ports.words import Json
 
 SET: Final = "set"
 NOT_SET: Final = "not set"

@@ -6,7 +6,8 @@ from datetime import datetime
 from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.text import advised, nearest
 from meta_autonomous.operations.by_person import Handled, only_managers
-from meta_autonomous.ports import Actor, Store
+from meta_autonomous.ports.people import Actor
+from meta_autonomous.ports.store import Store
 
 
 def acknowledge(store: Store, keys: Sequence[str], *, actor: Actor, at: datetime) -> list[Handled]:

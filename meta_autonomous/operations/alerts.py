@@ -13,7 +13,8 @@ from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
 from meta_autonomous.domain.verdict import Effect, Ruling
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import WORKER, ActionRecord, AlertRecord
+from meta_autonomous.ports.records import ActionRecord, AlertRecord
+from meta_autonomous.ports.words import WORKER
 
 NEAR_CAP: Final = Decimal("0.90")
 FAILING_SHARE: Final = Decimal("0.10")

@@ -11,14 +11,10 @@ from typing import Final
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.domain.news import News
 from meta_autonomous.operations.reconcile import doubt_alert
-from meta_autonomous.ports import (
-    WORKER,
-    AlertRecord,
-    LedgerCheck,
-    Notifier,
-    Store,
-    System,
-)
+from meta_autonomous.ports.people import Notifier, System
+from meta_autonomous.ports.records import AlertRecord, LedgerCheck
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import WORKER
 
 NO_TICKS: Final = "no_ticks"
 LEDGER_BROKEN: Final = "ledger_broken"

@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from meta_autonomous.decision.rules import moment
-from meta_autonomous.ports import Store, Throttled
+from meta_autonomous.ports.errors import Throttled
+from meta_autonomous.ports.store import Store
 
 
 def wait_if_asked_to(store: Store, account_id: str, now: datetime) -> None:

@@ -32,17 +32,16 @@ from meta_autonomous.operations.staleness import supersede_stale
 from meta_autonomous.operations.tick_report import AccountState, Ending, Stopped, TickReport
 from meta_autonomous.operations.token_watch import watch_token
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    WORKER,
+from meta_autonomous.ports.errors import (
     BadAnswer,
     Busy,
     MetaAutoError,
     NotFound,
     PlatformError,
-    Stage,
-    Step,
     Throttled,
 )
+from meta_autonomous.ports.progress import Stage, Step
+from meta_autonomous.ports.words import WORKER
 
 #: The share of the interval after which no write is begun any more.
 _WRITE_SHARE = 0.6

@@ -31,7 +31,8 @@ from meta_autonomous.operations.asked_to_wait import remembering_to_wait, wait_i
 from meta_autonomous.operations.by_person import alone_with
 from meta_autonomous.operations.switches import mode_in_force
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import PlatformError, ReadPlan
+from meta_autonomous.ports.errors import PlatformError
+from meta_autonomous.ports.platform import ReadPlan
 
 #: A past day is decided as its first tick would: half an hour into it, before it has spent.
 _TICK_AT: Final = time(0, 30)

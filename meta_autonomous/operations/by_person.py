@@ -10,17 +10,17 @@ from meta_autonomous.decision.judgement import Judged
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.operations.execute import Executed
-from meta_autonomous.ports import (
-    ActionRecord,
-    Actor,
+from meta_autonomous.ports.errors import (
     Busy,
     NotAllowed,
     NotFound,
     PlatformError,
     RefusedByGuard,
-    Store,
     Throttled,
 )
+from meta_autonomous.ports.people import Actor
+from meta_autonomous.ports.records import ActionRecord
+from meta_autonomous.ports.store import Store
 
 #: How long a person waits for an account that a tick is working on.
 LOCK_WAIT_SECONDS: Final = 30.0

@@ -41,7 +41,8 @@ from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.performance import DayFacts, Days, total
 from meta_autonomous.domain.quantities import Currency, Rates
 from meta_autonomous.operations.shapes import number
-from meta_autonomous.ports import AccountRecord, ActionRecord, EntityState, PastEstimate, Store
+from meta_autonomous.ports.records import AccountRecord, ActionRecord, EntityState, PastEstimate
+from meta_autonomous.ports.store import Store
 
 _HISTORY: Final = timedelta(days=28)
 #: By UTC a change may seem to have come up to half a day after the account's own day began.

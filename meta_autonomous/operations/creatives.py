@@ -5,7 +5,9 @@ from datetime import datetime
 
 from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.operations.by_person import Handled, only_managers
-from meta_autonomous.ports import Actor, CreativeRecord, Store
+from meta_autonomous.ports.people import Actor
+from meta_autonomous.ports.records import CreativeRecord
+from meta_autonomous.ports.store import Store
 
 APPROVED, REJECTED, PENDING = "approved", "rejected", "pending"
 _SAYS = {

@@ -14,10 +14,7 @@ from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.margin import losing_thresholds
 from meta_autonomous.domain.condition import DiskSpace, FileFacts, TickTimer
 from meta_autonomous.domain.exit_code import ExitCode
-from meta_autonomous.ports import (
-    MetaAutoError,
-    PlatformError,
-)
+from meta_autonomous.ports.errors import MetaAutoError, PlatformError
 
 #: The gravest first: without a configuration nothing else can be said to work.
 _BY_GRAVITY: Final = (

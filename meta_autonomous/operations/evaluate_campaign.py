@@ -8,7 +8,7 @@ from meta_autonomous.domain.action import Action
 from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.shapes import number
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import NotFound
+from meta_autonomous.ports.errors import NotFound
 
 
 async def evaluate_campaign(world: World, campaign_id: str) -> list[dict[str, Any]]:

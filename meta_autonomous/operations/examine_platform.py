@@ -10,12 +10,8 @@ from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.operations.doctor import Check, not_examined
 from meta_autonomous.operations.token_watch import EXPIRES_SOON
-from meta_autonomous.ports import (
-    AuthFailed,
-    BadAnswer,
-    Patient,
-    PlatformError,
-)
+from meta_autonomous.ports.errors import AuthFailed, BadAnswer, PlatformError
+from meta_autonomous.ports.platform import Patient
 
 NAMES: Final = (
     "clock",

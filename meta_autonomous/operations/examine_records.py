@@ -13,7 +13,10 @@ from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations.alerts_check import AT_LEAST_SILENT, DOUBT_LASTS, INTERVALS_SILENT
 from meta_autonomous.operations.doctor import Check
-from meta_autonomous.ports import Json, MetaAutoError, Store, System
+from meta_autonomous.ports.errors import MetaAutoError
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import Json
 
 NAMES: Final = (
     "ledger",

@@ -31,21 +31,19 @@ from meta_autonomous.operations.reconcile import (
     why_writes_are_blocked,
 )
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    ActionRecord,
-    Answer,
-    AnswerKind,
+from meta_autonomous.ports.errors import (
     AuthFailed,
     Gone,
     MetaAutoError,
     Penalised,
     PlatformError,
     RefusedByGuard,
-    Store,
-    Throttle,
     Throttled,
     Unreachable,
 )
+from meta_autonomous.ports.platform import Answer, AnswerKind, Throttle
+from meta_autonomous.ports.records import ActionRecord
+from meta_autonomous.ports.store import Store
 
 logger = logging.getLogger("meta_auto.execute")
 

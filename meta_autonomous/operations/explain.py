@@ -10,7 +10,10 @@ from meta_autonomous.domain.text import nearest
 from meta_autonomous.domain.verdict import Effect, Flip, Verdict
 from meta_autonomous.operations.shapes import measure, verdict_shape
 from meta_autonomous.operations.telling import sentences
-from meta_autonomous.ports import ActionRecord, Json, NotFound, Store, Trace
+from meta_autonomous.ports.errors import NotFound
+from meta_autonomous.ports.records import ActionRecord, Trace
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import Json
 
 #: Gates that must all open before the numbers are looked at; and those that say why a wish was
 #: not made, each of another wish.

@@ -9,7 +9,8 @@ from meta_autonomous.operations.asked_to_wait import remembering_to_wait, wait_i
 from meta_autonomous.operations.observe import Observed, observe
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import AccountRecord, PlatformError
+from meta_autonomous.ports.errors import PlatformError
+from meta_autonomous.ports.records import AccountRecord
 
 
 def case_of(

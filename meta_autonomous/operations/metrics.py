@@ -16,7 +16,9 @@ from meta_autonomous.domain.action import Outcome
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.domain.version import VERSION
 from meta_autonomous.operations.alert_kinds import ALERT_KINDS, kind_of
-from meta_autonomous.ports import Json, Store, System
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import Json
 
 Number = int | Decimal
 Labels = tuple[tuple[str, str], ...]

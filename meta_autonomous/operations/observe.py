@@ -10,7 +10,7 @@ from meta_autonomous.decision.evaluate import HISTORY_DAYS
 from meta_autonomous.decision.tick_case import AccountCase, Prepared, prepare
 from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import ReadPlan
+from meta_autonomous.ports.platform import ReadPlan
 
 #: A record of the past reaches back far enough when it is this old.
 _MEMORY_SPAN = timedelta(hours=25)

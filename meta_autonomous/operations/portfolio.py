@@ -13,7 +13,10 @@ from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.decision.pacing import Pacing, pacing, together
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.quantities import Currency, Rates, UnknownCurrency
-from meta_autonomous.ports import AccountRecord, AlertRecord, Json, Store, System
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import AccountRecord, AlertRecord
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import Json
 
 _MICROS: Final = Decimal(1_000_000)
 _NOTHING: Final = Decimal(0)

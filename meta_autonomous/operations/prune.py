@@ -13,7 +13,9 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from meta_autonomous.domain.segment import ArchiveFault, Month, Segment
-from meta_autonomous.ports import Busy, LedgerCheck, LedgerLine, RefusedByGuard, Store
+from meta_autonomous.ports.errors import Busy, RefusedByGuard
+from meta_autonomous.ports.records import LedgerCheck, LedgerLine
+from meta_autonomous.ports.store import Store
 
 #: What limits, cooldowns, undo and the estimator look at is younger.
 LEAST_DAYS: Final = 35

@@ -21,7 +21,8 @@ from meta_autonomous.domain.intent import (
     Change,
     ChangedField,
 )
-from meta_autonomous.ports import AdsPlatform, PlatformError
+from meta_autonomous.ports.errors import PlatformError
+from meta_autonomous.ports.platform import AdsPlatform
 
 #: Meta's clock and ours differ by less than this, so the log is searched from so much earlier.
 SEARCH_BACK: Final = timedelta(seconds=120)

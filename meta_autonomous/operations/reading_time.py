@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from meta_autonomous.operations.tick_report import Stopped, TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Unreachable
+from meta_autonomous.ports.errors import Unreachable
 
 #: The share of the interval after which no account is read any more.
 _READ_SHARE: Final = 0.5

@@ -16,18 +16,10 @@ from meta_autonomous.domain.action import ActionStatus, ActionType, Route
 from meta_autonomous.domain.intent import OPEN_STATES, Attempt, AttemptEvent, AttemptState
 from meta_autonomous.operations.read_back import Judgement, cannot_tell, judge, read_back
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    WORKER,
-    ActionRecord,
-    AlertRecord,
-    AuthFailed,
-    Gone,
-    Json,
-    PlatformError,
-    RefusedByGuard,
-    Store,
-    Throttled,
-)
+from meta_autonomous.ports.errors import AuthFailed, Gone, PlatformError, RefusedByGuard, Throttled
+from meta_autonomous.ports.records import ActionRecord, AlertRecord
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import WORKER, Json
 
 logger = logging.getLogger("meta_auto.execute")
 

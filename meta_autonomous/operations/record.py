@@ -24,7 +24,7 @@ from meta_autonomous.operations.observe import Observed, is_whole
 from meta_autonomous.operations.shapes import base_shape, number
 from meta_autonomous.operations.skipped import traces_of_skipped
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import NewAction, Trace
+from meta_autonomous.ports.records import NewAction, Trace
 
 Verdicts = tuple[Verdict, ...]
 

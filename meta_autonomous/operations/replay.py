@@ -14,7 +14,9 @@ from meta_autonomous.decision.claim import Claim
 from meta_autonomous.decision.differences import Brief, Difference, briefs, differences
 from meta_autonomous.decision.later import Later, SeenDays, later
 from meta_autonomous.decision.tick_case import Circumstances, TickCase, deliberate
-from meta_autonomous.ports import NotFound, RecordedTick, Store
+from meta_autonomous.ports.errors import NotFound
+from meta_autonomous.ports.records import RecordedTick
+from meta_autonomous.ports.store import Store
 
 Change = Callable[[Circumstances], Circumstances]
 

@@ -17,7 +17,9 @@ from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.domain.verdict import Ruling
 from meta_autonomous.operations.calibration import Calibration, calibrate, holdout_shape
 from meta_autonomous.operations.portfolio import Portfolio, month_json, portfolio, rate_of
-from meta_autonomous.ports import ActionRecord, AlertRecord, Store, System, Trace
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import ActionRecord, AlertRecord, Trace
+from meta_autonomous.ports.store import Store
 
 _NOT_MEASURED: Final = "candidate.measured"
 _MICROS: Final = Decimal(1_000_000)

@@ -9,7 +9,8 @@ from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, n
 from meta_autonomous.operations.by_person import Handled, alone_with
 from meta_autonomous.operations.reconcile import conclude, doubt_alert, standing_of
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import ActionRecord, LedgerEvent, NotAllowed
+from meta_autonomous.ports.errors import NotAllowed
+from meta_autonomous.ports.records import ActionRecord, LedgerEvent
 
 
 async def resolve(world: World, action_id: int, *, applied: bool, reason: str) -> Handled:

@@ -7,7 +7,9 @@ from datetime import datetime
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.decision.selftest import selftest
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import RefusedByGuard, System, TestedPolicy
+from meta_autonomous.ports.errors import RefusedByGuard
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import TestedPolicy
 
 
 def require(

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from meta_autonomous.decision.candidates import unreadable
 from meta_autonomous.domain.entities import AccountSnapshot, Level
-from meta_autonomous.ports import Store, Trace
+from meta_autonomous.ports.records import Trace
+from meta_autonomous.ports.store import Store
 
 
 def traces_of_skipped(store: Store, snapshot: AccountSnapshot) -> Iterator[Trace]:

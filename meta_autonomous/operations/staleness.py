@@ -12,7 +12,8 @@ from meta_autonomous.domain.entities import AccountSnapshot, Entity
 from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.operations.shapes import STANDING, standing
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import WORKER, ActionRecord
+from meta_autonomous.ports.records import ActionRecord
+from meta_autonomous.ports.words import WORKER
 
 
 def supersede_stale(world: World, snapshot: AccountSnapshot, *, at: datetime) -> None:

@@ -12,7 +12,10 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.operations.portfolio import Portfolio, month_json, portfolio
 from meta_autonomous.operations.shapes import counts_of
-from meta_autonomous.ports import AlertRecord, Json, Store, System
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import AlertRecord
+from meta_autonomous.ports.store import Store
+from meta_autonomous.ports.words import Json
 
 _COUNTED = (
     "policy_blocked",

@@ -40,10 +40,8 @@ from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import verdict_shape
 from meta_autonomous.operations.staleness import renewed
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    ActionRecord,
-    PlatformError,
-)
+from meta_autonomous.ports.errors import PlatformError
+from meta_autonomous.ports.records import ActionRecord
 
 
 async def approve(

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from meta_autonomous.ports import Actor, LedgerEvent, NotAllowed, Store, System, TestedPolicy
+from meta_autonomous.ports.errors import NotAllowed
+from meta_autonomous.ports.people import Actor, System
+from meta_autonomous.ports.records import LedgerEvent, TestedPolicy
+from meta_autonomous.ports.store import Store
 
 MODES: Final = ("suggest", "auto")
 

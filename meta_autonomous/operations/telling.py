@@ -8,7 +8,7 @@ from meta_autonomous.decision.rules import clock
 from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
-from meta_autonomous.ports import ActionRecord, Trace
+from meta_autonomous.ports.records import ActionRecord, Trace
 
 
 def sentences(

@@ -21,15 +21,15 @@ from meta_autonomous.operations.reconcile import Reconciled
 from meta_autonomous.operations.shapes import counts_of, decision_shape, number
 from meta_autonomous.operations.token_watch import TokenWatch
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    AlertRecord,
+from meta_autonomous.ports.errors import (
     AuthFailed,
-    Json,
     Penalised,
     PlatformError,
     Throttled,
     Unreachable,
 )
+from meta_autonomous.ports.records import AlertRecord
+from meta_autonomous.ports.words import Json
 
 #: Nothing is wrong with such an account; it could not be worked now.
 _LATER = ("throttled", "stopped", "locked")

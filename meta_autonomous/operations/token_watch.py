@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final, Self
 
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Json, PlatformError
+from meta_autonomous.ports.errors import PlatformError
+from meta_autonomous.ports.words import Json
 
 ASKED_EVERY: Final = timedelta(days=1)
 EXPIRES_SOON: Final = timedelta(days=14)

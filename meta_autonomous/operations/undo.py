@@ -45,12 +45,9 @@ from meta_autonomous.operations.reconcile import TOOK_EFFECT
 from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import base_shape
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    ActionRecord,
-    NewAction,
-    PlatformError,
-    Store,
-)
+from meta_autonomous.ports.errors import PlatformError
+from meta_autonomous.ports.records import ActionRecord, NewAction
+from meta_autonomous.ports.store import Store
 
 _UNDOABLE: Final = (ActionStatus.EXECUTED, ActionStatus.FAILED)
 

@@ -8,7 +8,8 @@ from meta_autonomous.operations.auto_worker import tick
 from meta_autonomous.operations.metrics import metrics_text
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Busy, RefusedByGuard, Signal, Throttled
+from meta_autonomous.ports.errors import Busy, RefusedByGuard, Throttled
+from meta_autonomous.ports.people import Signal
 
 logger = logging.getLogger("meta_auto.tick")
 

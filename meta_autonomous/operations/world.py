@@ -5,18 +5,10 @@ from datetime import datetime
 
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.ports import (
-    Actor,
-    AdsPlatform,
-    Clock,
-    Notifier,
-    Progress,
-    Signal,
-    Store,
-    System,
-    Watch,
-    unseen,
-)
+from meta_autonomous.ports.people import Actor, Clock, Notifier, Signal, System, Watch
+from meta_autonomous.ports.platform import AdsPlatform
+from meta_autonomous.ports.progress import Progress, unseen
+from meta_autonomous.ports.store import Store
 
 
 class Unwatched:

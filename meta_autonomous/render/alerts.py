@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from meta_autonomous.ports import AlertRecord
+from meta_autonomous.ports.records import AlertRecord
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Column, Document, Line, Span, Table, Tone
 from meta_autonomous.render.shape import time_text

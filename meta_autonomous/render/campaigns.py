@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.operations.shapes import number
-from meta_autonomous.ports import Trace
+from meta_autonomous.ports.records import Trace
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Block, Cell, Column, Document, Line, Span, Table, Tone
 from meta_autonomous.render.shape import plain, time_text

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from meta_autonomous.domain.entities import Status
-from meta_autonomous.ports import CreativeRecord, CreativeUse
+from meta_autonomous.ports.records import CreativeRecord, CreativeUse
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Block, Column, Document, Line, Span, Table, Tone, line
 from meta_autonomous.render.shape import time_text

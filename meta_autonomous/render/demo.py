@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionStatus, ActionType
-from meta_autonomous.ports import ActionRecord, LedgerCheck
+from meta_autonomous.ports.records import ActionRecord, LedgerCheck
 from meta_autonomous.render.banner import SANDBOX, banner
 from meta_autonomous.render.document import (
     Cell,

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from meta_autonomous.ports import LedgerCheck, LedgerEntry, LedgerLine
+from meta_autonomous.ports.records import LedgerCheck, LedgerEntry, LedgerLine
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Column, Document, Line, Span, Table, Tone, line
 from meta_autonomous.render.shape import plain, time_text

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from meta_autonomous.render.document import Document
 
 if TYPE_CHECKING:
-    from meta_autonomous.ports import Progress
+    from meta_autonomous.ports.progress import Progress
 
 #: Signs of ours that not every terminal's encoding has.
 _ASCII: Final = str.maketrans(
@@ -88,7 +88,7 @@ def on_terminal() -> bool:
 def progress(requests: Callable[[], int], *, is_wanted: bool) -> Iterator["Progress"]:
     """Where a tick says what it is at: a passing line on stderr, if somebody looks at it there."""
     if not (is_wanted and sys.stderr.isatty() and _is_clever()):
-        from meta_autonomous.ports import unseen
+        from meta_autonomous.ports.progress import unseen
 
         yield unseen
         return

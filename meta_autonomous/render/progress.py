@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from meta_autonomous.ports import Progress, Stage, Step
+from meta_autonomous.ports.progress import Progress, Stage, Step
 from meta_autonomous.render.text import clean, counted
 
 _PER_SECOND: Final = 8

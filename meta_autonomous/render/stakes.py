@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionType
-from meta_autonomous.ports import ActionRecord
+from meta_autonomous.ports.records import ActionRecord
 from meta_autonomous.render.text import UNKNOWN, amount, ratio, usd
 
 _LEVELS: Final = "▁▂▃▄▅▆▇█"

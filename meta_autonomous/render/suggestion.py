@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.operations.shapes import number
-from meta_autonomous.ports import ActionRecord
+from meta_autonomous.ports.records import ActionRecord
 from meta_autonomous.render.actions import action_json, action_sides, status_words
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import (

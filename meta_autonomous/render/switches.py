@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from meta_autonomous.ports import Runtime, System
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import Runtime
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.document import Document, Pairs, Span, Tone, line
 from meta_autonomous.render.shape import time_text

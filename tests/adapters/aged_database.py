@@ -20,7 +20,8 @@ from meta_autonomous.adapters.database import Database, ledger, retention, segme
 from meta_autonomous.adapters.ledger_archive import ArchiveFolder
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.prune import Pruned, prune
-from meta_autonomous.ports import WORKER, AlertRecord
+from meta_autonomous.ports.records import AlertRecord
+from meta_autonomous.ports.words import WORKER
 from tests.adapters.database_scene import (
     NOON,
     a_campaign,

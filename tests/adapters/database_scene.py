@@ -33,7 +33,8 @@ from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change, Changed
 from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.domain.quantities import Currency, Money
 from meta_autonomous.domain.verdict import Effect, Ruling, Verdict
-from meta_autonomous.ports import WORKER, NewAction, Trace
+from meta_autonomous.ports.records import NewAction, Trace
+from meta_autonomous.ports.words import WORKER
 
 SERVER = os.environ.get("META_AUTO_TEST_POSTGRES")
 ON_SQLITE = SERVER is None

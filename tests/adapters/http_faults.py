@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from meta_autonomous.ports import (
-    AnswerKind,
+from meta_autonomous.ports.errors import (
     AuthFailed,
     BadAnswer,
     PlatformError,
     Throttled,
     Unreachable,
 )
+from meta_autonomous.ports.platform import AnswerKind
 from tests.adapters.fault_server import (
     Asked,
     Deed,

@@ -6,10 +6,11 @@ import asyncio
 import resource
 import sys
 
-from meta_autonomous import ports
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import MetaAutoError, ReadPlan
+from meta_autonomous.ports import errors
+from meta_autonomous.ports.errors import MetaAutoError
+from meta_autonomous.ports.platform import ReadPlan
 from tests.adapters.fault_server import ACCOUNT, CAMPAIGN, budget_change, meta
 
 
@@ -18,9 +19,9 @@ async def ask(url: str, where: str, seconds: float) -> str:
         try:
             return await _put(api, where)
         except MetaAutoError as problem:
-            # By the name it has in `ports`.
+            # By the name it has in `ports.errors`.
             return next(
-                one for one in type(problem).__mro__ if one in vars(ports).values()
+                one for one in type(problem).__mro__ if one in vars(errors).values()
             ).__name__
 
 

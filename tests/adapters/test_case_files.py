@@ -35,7 +35,7 @@ from meta_autonomous.domain.entities import (
 )
 from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.ports import RecordedTick
+from meta_autonomous.ports.records import RecordedTick
 from tests.adapters.database_scene import (
     a_database,
     closed_at_the_end,  # noqa: F401

@@ -15,14 +15,8 @@ from sqlalchemy import inspect
 
 from meta_autonomous.adapters.database import Database, engine, schema
 from meta_autonomous.adapters.database.tables import metadata
-from meta_autonomous.ports import (
-    AccountRecord,
-    AlertRecord,
-    ConfigError,
-    LedgerEvent,
-    Runtime,
-    StoreUnavailable,
-)
+from meta_autonomous.ports.errors import ConfigError, StoreUnavailable
+from meta_autonomous.ports.records import AccountRecord, AlertRecord, LedgerEvent, Runtime
 from tests.adapters.database_scene import (
     NOON,
     ON_SQLITE,
@@ -477,7 +471,8 @@ def test_a_full_disk_leaves_everything_as_it_was(tmp_path: Path) -> None:
 import resource, signal, sys
 from datetime import UTC, datetime
 from meta_autonomous.adapters.database import Database
-from meta_autonomous.ports import LedgerEvent, StoreUnavailable
+from meta_autonomous.ports.errors import StoreUnavailable
+from meta_autonomous.ports.records import LedgerEvent
 database = Database(sys.argv[1], platform="meta")
 database.runtime()
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -14,7 +14,9 @@ from meta_autonomous.domain.action import (
     Route,
 )
 from meta_autonomous.domain.verdict import Effect
-from meta_autonomous.ports import WORKER, ActionRecord, NotFound
+from meta_autonomous.ports.errors import NotFound
+from meta_autonomous.ports.records import ActionRecord
+from meta_autonomous.ports.words import WORKER
 from tests.adapters.database_scene import (
     ACCOUNT,
     NOON,

@@ -12,7 +12,9 @@ import pytest
 from meta_autonomous.decision.money_at_commit import NO_MONEY, MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.intent import AttemptEvent, AttemptState, IllegalTransition
-from meta_autonomous.ports import WORKER, AccountRecord, LedgerEvent, NotFound, RefusedByGuard
+from meta_autonomous.ports.errors import NotFound, RefusedByGuard
+from meta_autonomous.ports.records import AccountRecord, LedgerEvent
+from meta_autonomous.ports.words import WORKER
 from tests.adapters.database_scene import (
     NOON,
     a_change,
@@ -279,7 +281,7 @@ from meta_autonomous.decision.money_at_commit import MoneyAtCommit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import Change, ChangedField
-from meta_autonomous.ports import RefusedByGuard
+from meta_autonomous.ports.errors import RefusedByGuard
 
 url, deed, who = sys.argv[1:]
 database = Database(url, platform="meta")

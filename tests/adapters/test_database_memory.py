@@ -19,7 +19,7 @@ from meta_autonomous.domain.entities import (
     UnreadHolder,
 )
 from meta_autonomous.domain.intent import AttemptEvent
-from meta_autonomous.ports import WORKER
+from meta_autonomous.ports.words import WORKER
 from tests.adapters.database_scene import (
     ACCOUNT,
     NOON,

@@ -10,7 +10,7 @@ import pytest
 from meta_autonomous.adapters.database import Database
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.performance import DayFacts, Days
-from meta_autonomous.ports import AccountRecord
+from meta_autonomous.ports.records import AccountRecord
 from tests.adapters.database_scene import (
     ACCOUNT,
     NOON,

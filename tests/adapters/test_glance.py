@@ -11,7 +11,7 @@ import pytest
 from meta_autonomous.adapters import file_systems, glance
 from meta_autonomous.adapters.database import Database, schema
 from meta_autonomous.adapters.glance import runtime_of
-from meta_autonomous.ports import LedgerEvent, Runtime, TestedPolicy
+from meta_autonomous.ports.records import LedgerEvent, Runtime, TestedPolicy
 from tests.adapters.database_scene import NOON
 
 

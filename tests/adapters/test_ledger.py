@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from meta_autonomous.adapters.database import Database, texts
 from meta_autonomous.adapters.database.ledger import GENESIS
-from meta_autonomous.ports import LedgerEvent, StoreUnavailable
+from meta_autonomous.ports.errors import StoreUnavailable
+from meta_autonomous.ports.records import LedgerEvent
 from tests.adapters.database_scene import (
     NOON,
     a_database,

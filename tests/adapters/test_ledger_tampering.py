@@ -10,7 +10,7 @@ from typing import Any
 
 from meta_autonomous.adapters.database import Database, ledger, ledger_proof
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import LedgerEvent
+from meta_autonomous.ports.records import LedgerEvent
 from tests.adapters.database_scene import NOON
 from tests.postgres import postgres_server, postgres_url  # noqa: F401
 

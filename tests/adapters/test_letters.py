@@ -11,7 +11,7 @@ from meta_autonomous.adapters.letters import Letter, joined, letter
 from meta_autonomous.adapters.notify import AppriseNotifier, Outbox, Silence
 from meta_autonomous.domain.action import Outcome
 from meta_autonomous.domain.news import News, NewsItem
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 from tests.cli.mail_server import mail_server, text_of
 
 HOSTILE = [

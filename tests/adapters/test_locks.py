@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from meta_autonomous.adapters.database import Database, schema, store
-from meta_autonomous.ports import Busy, ConfigError, StoreUnavailable
+from meta_autonomous.ports.errors import Busy, ConfigError, StoreUnavailable
 from tests.adapters.database_scene import (
     NOON,
     ON_SQLITE,

@@ -17,7 +17,8 @@ from meta_autonomous.domain.entities import (
 )
 from meta_autonomous.domain.performance import DayFacts
 from meta_autonomous.domain.quantities import Currency, Money
-from meta_autonomous.ports import BadAnswer, Gone, ReadPlan
+from meta_autonomous.ports.errors import BadAnswer, Gone
+from meta_autonomous.ports.platform import ReadPlan
 from tests.adapters.fault_server import (
     ACCOUNT,
     AD,

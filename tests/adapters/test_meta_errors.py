@@ -4,7 +4,7 @@ import pytest
 
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import (
+from meta_autonomous.ports.errors import (
     AuthFailed,
     BadAnswer,
     Gone,

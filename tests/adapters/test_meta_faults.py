@@ -12,14 +12,8 @@ import pytest
 
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import (
-    AnswerKind,
-    AuthFailed,
-    BadAnswer,
-    PlatformError,
-    ReadPlan,
-    Unreachable,
-)
+from meta_autonomous.ports.errors import AuthFailed, BadAnswer, PlatformError, Unreachable
+from meta_autonomous.ports.platform import AnswerKind, ReadPlan
 from tests.adapters.fault_server import (
     ACCOUNT,
     CAMPAIGN,

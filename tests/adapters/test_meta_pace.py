@@ -8,7 +8,8 @@ import pytest
 
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import AnswerKind, ReadPlan, Throttled
+from meta_autonomous.ports.errors import Throttled
+from meta_autonomous.ports.platform import AnswerKind, ReadPlan
 from tests.adapters.fault_server import (
     ACCOUNT,
     CAMPAIGN,

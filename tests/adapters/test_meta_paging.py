@@ -9,7 +9,8 @@ import pytest
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.adapters.meta_errors import PassingTrouble
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import BadAnswer, ReadPlan, Unreachable
+from meta_autonomous.ports.errors import BadAnswer, Unreachable
+from meta_autonomous.ports.platform import ReadPlan
 from tests.adapters.fault_server import (
     ACCOUNT,
     AD,

@@ -13,7 +13,8 @@ from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.adapters.sandbox import TOKEN, Fault, Sandbox, faults
 from meta_autonomous.domain.entities import BudgetKind, Level
 from meta_autonomous.domain.intent import Change, ChangedField
-from meta_autonomous.ports import AnswerKind, AuthFailed, BadAnswer, ReadPlan, Throttled
+from meta_autonomous.ports.errors import AuthFailed, BadAnswer, Throttled
+from meta_autonomous.ports.platform import AnswerKind, ReadPlan
 from tests.adapters.fault_server import meta
 
 pytestmark = pytest.mark.slow

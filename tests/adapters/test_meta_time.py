@@ -6,7 +6,8 @@ from email.utils import format_datetime
 import pytest
 
 from meta_autonomous.adapters.meta_api import MetaApi
-from meta_autonomous.ports import BadAnswer, ReadPlan
+from meta_autonomous.ports.errors import BadAnswer
+from meta_autonomous.ports.platform import ReadPlan
 from tests.adapters.fault_server import (
     ACCOUNT,
     CAMPAIGN,

@@ -14,7 +14,8 @@ import pytest
 from meta_autonomous.adapters.meta_api import MetaApi
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import ChangedField
-from meta_autonomous.ports import Answer, AnswerKind, Penalised, ReadPlan, Throttle
+from meta_autonomous.ports.errors import Penalised
+from meta_autonomous.ports.platform import Answer, AnswerKind, ReadPlan, Throttle
 from tests.adapters.fault_server import (
     ACCOUNT,
     CAMPAIGN,

@@ -20,7 +20,8 @@ from meta_autonomous.adapters.database.tables import metadata
 from meta_autonomous.adapters.ledger_archive import ArchiveFolder
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.prune import verify_with_archive
-from meta_autonomous.ports import Busy, LedgerCheck, LedgerEvent, RefusedByGuard, StoreUnavailable
+from meta_autonomous.ports.errors import Busy, RefusedByGuard, StoreUnavailable
+from meta_autonomous.ports.records import LedgerCheck, LedgerEvent
 from tests.adapters.aged_database import KEPT, filled, pruned
 from tests.adapters.database_scene import NOON, a_snapshot, rows, tamper
 from tests.postgres import postgres_server  # noqa: F401

@@ -70,7 +70,7 @@ def append(url: str, entries: int, *, newest: datetime | None = None) -> float:
     then only what is left behind matters, and it is written a thousand ticks to a transaction."""
     from meta_autonomous.adapters.database import Database
     from meta_autonomous.adapters.database import ledger as rows
-    from meta_autonomous.ports import LedgerEvent
+    from meta_autonomous.ports.records import LedgerEvent
 
     together = ENTRIES_PER_TRANSACTION * (1 if newest is None else 1_000)
     start = (newest or datetime(2026, 1, 1, tzinfo=UTC)) - timedelta(seconds=90 * entries)

@@ -5,26 +5,26 @@ import tomllib
 
 import pytest
 
-from meta_autonomous import ports
 from meta_autonomous.__main__ import main
 from meta_autonomous.cli import VERSION, app, failures
 from meta_autonomous.cli.failures import explained
 from meta_autonomous.cli.usage import WrongUsage
+from meta_autonomous.ports import errors
 from tests.cli.conftest import ROOT, process
 
 ALL_ERRORS = [
-    (ports.ConfigError("x"), 78, "config"),
-    (ports.NotAllowed("x"), 77, "not_allowed"),
-    (ports.Busy("x"), 75, "busy"),
-    (ports.Throttled("x"), 75, "throttled"),
-    (ports.Penalised("x"), 75, "penalised"),
-    (ports.RefusedByGuard("x"), 3, "refused"),
-    (ports.NotFound("x"), 3, "not_found"),
-    (ports.Unreachable("x"), 4, "unreachable"),
-    (ports.AuthFailed("x"), 4, "auth"),
-    (ports.BadAnswer("x"), 4, "bad_answer"),
-    (ports.Gone("x"), 4, "gone"),
-    (ports.StoreUnavailable("x"), 1, "database"),
+    (errors.ConfigError("x"), 78, "config"),
+    (errors.NotAllowed("x"), 77, "not_allowed"),
+    (errors.Busy("x"), 75, "busy"),
+    (errors.Throttled("x"), 75, "throttled"),
+    (errors.Penalised("x"), 75, "penalised"),
+    (errors.RefusedByGuard("x"), 3, "refused"),
+    (errors.NotFound("x"), 3, "not_found"),
+    (errors.Unreachable("x"), 4, "unreachable"),
+    (errors.AuthFailed("x"), 4, "auth"),
+    (errors.BadAnswer("x"), 4, "bad_answer"),
+    (errors.Gone("x"), 4, "gone"),
+    (errors.StoreUnavailable("x"), 1, "database"),
     (OSError(28, "No space left on device", "/var/lib/x"), 1, "system"),
     (WrongUsage("x"), 2, "usage"),
     (RuntimeError("x"), 1, "internal"),
@@ -41,10 +41,10 @@ def test_every_error_of_the_ports_is_in_the_table():
     told = {type(error) for error, _, _ in ALL_ERRORS}
     kinds = {
         kind
-        for kind in vars(ports).values()
-        if isinstance(kind, type) and issubclass(kind, ports.MetaAutoError)
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.MetaAutoError)
     }
-    assert kinds - told == {ports.MetaAutoError, ports.PlatformError}
+    assert kinds - told == {errors.MetaAutoError, errors.PlatformError}
 
 
 def test_the_version_is_the_packages(capsys):
@@ -177,7 +177,7 @@ def test_a_page_that_can_not_be_written_is_named_as_it_was_given(meta_auto, home
     ],
 )
 def test_message_and_remedy_are_two_sentences_everywhere(message, remedy, told, capsys):
-    error = ports.Throttled(message, remedy=remedy)
+    error = errors.Throttled(message, remedy=remedy)
     assert error.told == told
     failures.report(error, ["tick"])
     assert capsys.readouterr().err == f"meta-auto: {told}\n"
@@ -234,7 +234,7 @@ def test_no_error_ever_tells_a_token(meta_auto, broken, arguments):
 
 
 def test_an_error_with_escapes_in_it_stays_one_harmless_line(capsys):
-    code = failures.report(ports.NotFound("no entity \x1b[2J\n\u202e"), ["explain"])
+    code = failures.report(errors.NotFound("no entity \x1b[2J\n\u202e"), ["explain"])
     assert code == 3
     assert capsys.readouterr().err == "meta-auto: no entity \\x1b[2J\\x0a\\u202e.\n"
 

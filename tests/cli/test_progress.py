@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from meta_autonomous.ports import Stage, Step
+from meta_autonomous.ports.progress import Stage, Step
 from meta_autonomous.render.progress import step_text
 from tests.cli.conftest import at_terminal, environment_of
 

@@ -21,7 +21,7 @@ from meta_autonomous.operations.report import (
     Report,
     RuleCount,
 )
-from meta_autonomous.ports import AlertRecord
+from meta_autonomous.ports.records import AlertRecord
 from meta_autonomous.render.plain import plain_text
 from meta_autonomous.render.report import report_document
 from meta_autonomous.render.report_page import _scale, report_page

@@ -8,7 +8,7 @@ import pytest
 
 from meta_autonomous.config import AutonomousSettings, actors, current_actor
 from meta_autonomous.config.actors import Account, resolve
-from meta_autonomous.ports import Actor
+from meta_autonomous.ports.people import Actor
 
 ALICE, BOB, ROBOT, MALLORY = 1001, 1002, 900, 1666
 ACCOUNTS = {

@@ -10,7 +10,7 @@ from meta_autonomous.config import KEYS, Sourced, effective, explain_for
 from meta_autonomous.config.keys import FX
 from meta_autonomous.config.showing import digest, exact
 from meta_autonomous.config.values import account_id, redacted
-from meta_autonomous.ports import System
+from meta_autonomous.ports.people import System
 
 SEEDS_POLICIES = """{
   "max_daily_change_pct": 0.20,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from meta_autonomous.config import KEYS, AutonomousSettings, SettingsError
 from meta_autonomous.config.keys import Shape
 from meta_autonomous.domain.action import ActionType
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 
 FRACTION = "a fraction from 0 to 1"
 

@@ -7,7 +7,7 @@ import pytest
 
 from meta_autonomous.config import LoadedSettings, load
 from meta_autonomous.config.sources import Source
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 from tests.deploy.conftest import DEPLOY
 
 INSTANCES = DEPLOY / "instances"

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from meta_autonomous.domain.entities import Activity, Budget, Entity, Level
 from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.domain.quantities import Money
-from meta_autonomous.ports import Answer, AnswerKind, Gone, PlatformError, Throttle
+from meta_autonomous.ports.errors import Gone, PlatformError
+from meta_autonomous.ports.platform import Answer, AnswerKind, Throttle
 from tests.fakes.killing import Step, no_steps
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -15,7 +15,8 @@ from meta_autonomous.domain.quantities import Currency, Money, Rates
 from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.reconcile import Reconciled, reconcile
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import WORKER, Actor, System
+from meta_autonomous.ports.people import Actor, System
+from meta_autonomous.ports.words import WORKER
 from tests.fakes.platform import NOON, FakePlatform
 from tests.fakes.store import FakeStore
 

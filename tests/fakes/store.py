@@ -15,17 +15,9 @@ from meta_autonomous.domain.intent import (
     Change,
     next_state,
 )
-from meta_autonomous.ports import (
-    WORKER,
-    AccountRecord,
-    ActionRecord,
-    AlertRecord,
-    Json,
-    LedgerEvent,
-    NotFound,
-    RefusedByGuard,
-    StoreUnavailable,
-)
+from meta_autonomous.ports.errors import NotFound, RefusedByGuard, StoreUnavailable
+from meta_autonomous.ports.records import AccountRecord, ActionRecord, AlertRecord, LedgerEvent
+from meta_autonomous.ports.words import WORKER, Json
 from tests.fakes.killing import Step, no_steps
 
 _UNFINISHED = (ActionStatus.APPROVED, ActionStatus.EXECUTING, ActionStatus.IN_DOUBT)

@@ -20,7 +20,7 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.explain import Explanation, explain
 from meta_autonomous.operations.observe import Observed
 from meta_autonomous.operations.record import record_plan
-from meta_autonomous.ports import WORKER
+from meta_autonomous.ports.words import WORKER
 from meta_autonomous.render.explain import explanation_document
 from meta_autonomous.render.plain import plain_text
 from tests.builders import NOW

@@ -18,7 +18,8 @@ from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.reconcile import Reconciled, reconcile
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import WORKER, ActionRecord, NewAction
+from meta_autonomous.ports.records import ActionRecord, NewAction
+from meta_autonomous.ports.words import WORKER
 from tests.operations.one_execution import a_real_world
 
 ROOT = Path(__file__).parents[2]

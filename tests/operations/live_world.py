@@ -28,7 +28,8 @@ from meta_autonomous.operations.by_person import Handled
 from meta_autonomous.operations.suggestions import approve, reject
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import ActionRecord, Actor, LedgerEntry, System
+from meta_autonomous.ports.people import Actor, System
+from meta_autonomous.ports.records import ActionRecord, LedgerEntry
 
 ANA: Final = Actor(name="ana", is_manager=True)
 SERVICE: Final = Actor(name="autonomous_worker", is_service=True)

@@ -20,7 +20,8 @@ from meta_autonomous.domain.action import Action
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.operations.execute import Executed, execute
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import WORKER, Actor, System
+from meta_autonomous.ports.people import Actor, System
+from meta_autonomous.ports.words import WORKER
 from tests.fakes.scene import NoNotifier
 
 

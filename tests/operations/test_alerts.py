@@ -11,7 +11,7 @@ from meta_autonomous.decision.limits import PolicyBook, Scope
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.undo import undo
-from meta_autonomous.ports import LedgerEvent
+from meta_autonomous.ports.records import LedgerEvent
 from tests.operations.live_world import ANA, FAILS, GROWS, SECOND_ACCOUNT, Live, outcome_of
 
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.operations.alerts_check import Checked, check_alerts, tell
-from meta_autonomous.ports import LedgerEvent
+from meta_autonomous.ports.records import LedgerEvent
 from tests.operations.live_world import Live
 
 

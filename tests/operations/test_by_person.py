@@ -12,7 +12,7 @@ from meta_autonomous.operations.by_person import (
     find,
 )
 from meta_autonomous.operations.undo import undo
-from meta_autonomous.ports import Busy
+from meta_autonomous.ports.errors import Busy
 from tests.fakes.scene import Scene, an_adset, pause, run
 from tests.operations.live_site import FIRST
 

@@ -18,7 +18,7 @@ from meta_autonomous.domain.performance import DayFacts, Days
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.operations import calibration
 from meta_autonomous.operations.calibration import Calibration, calibrate
-from meta_autonomous.ports import AccountRecord, ActionRecord, EntityState, PastEstimate
+from meta_autonomous.ports.records import AccountRecord, ActionRecord, EntityState, PastEstimate
 from tests.render.records import record
 
 FIRST = date(2026, 1, 1)

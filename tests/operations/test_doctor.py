@@ -13,7 +13,7 @@ from meta_autonomous.operations.doctor import (
     examine_files,
     examine_timer,
 )
-from meta_autonomous.ports import ConfigError, NotAllowed, RefusedByGuard, Throttled
+from meta_autonomous.ports.errors import ConfigError, NotAllowed, RefusedByGuard, Throttled
 
 HALF_AN_HOUR = timedelta(minutes=30)
 MB = 1024 * 1024

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from meta_autonomous.operations.evaluate_campaign import evaluate_campaign
-from meta_autonomous.ports import NotFound
+from meta_autonomous.ports.errors import NotFound
 from tests.operations.live_world import FAILS, GROWS, MOVES_FROM, SECOND_ACCOUNT, Live
 
 

@@ -10,7 +10,7 @@ from meta_autonomous.decision.money_at_commit import MoneyAtCommit
 from meta_autonomous.domain.action import Action, ActionStatus, Outcome, Route
 from meta_autonomous.domain.entities import Budget, BudgetKind
 from meta_autonomous.domain.intent import AttemptEvent, AttemptState, ChangedField
-from meta_autonomous.ports import (
+from meta_autonomous.ports.errors import (
     AuthFailed,
     BadAnswer,
     Gone,

@@ -7,7 +7,7 @@ import pytest
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.operations.explain import Explanation, explain
-from meta_autonomous.ports import NotFound
+from meta_autonomous.ports.errors import NotFound
 from tests.operations.live_world import (
     FAILING_AD,
     FAILS,

@@ -18,7 +18,8 @@ from meta_autonomous.operations import auto_worker
 from meta_autonomous.operations.alert_kinds import ALERT_KINDS
 from meta_autonomous.operations.metrics import Metric, metrics_text, written
 from meta_autonomous.operations.watched import watched_tick
-from meta_autonomous.ports import Busy, NotFound, Signal, StoreUnavailable, Throttled
+from meta_autonomous.ports.errors import Busy, NotFound, StoreUnavailable, Throttled
+from meta_autonomous.ports.people import Signal
 from tests.operations.live_world import Live
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

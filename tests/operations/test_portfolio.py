@@ -11,7 +11,8 @@ from meta_autonomous.adapters.database import Database
 from meta_autonomous.decision.limits import Limits, Override, PolicyBook
 from meta_autonomous.domain.quantities import Currency, Rates
 from meta_autonomous.operations.portfolio import AccountStanding, Portfolio, portfolio
-from meta_autonomous.ports import AccountRecord, AlertRecord, System
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import AccountRecord, AlertRecord
 from tests.adapters.database_scene import (
     ACCOUNT,
     NOON,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from meta_autonomous.ports import Stage, Step
+from meta_autonomous.ports.progress import Stage, Step
 from tests.operations.live_world import SECOND_ACCOUNT, Live
 from tests.operations.test_tick import with_both_accounts
 

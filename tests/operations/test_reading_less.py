@@ -10,7 +10,7 @@ from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.operations.observe import RECENT_DAYS, Observed, is_whole, observe
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import ReadPlan
+from meta_autonomous.ports.platform import ReadPlan
 from tests.builders import TODAY, a_snapshot
 from tests.operations.live_world import Live
 

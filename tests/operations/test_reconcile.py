@@ -11,13 +11,7 @@ from meta_autonomous.domain.action import ActionStatus, Outcome, Route
 from meta_autonomous.domain.entities import Status
 from meta_autonomous.domain.intent import AttemptEvent, AttemptState, ChangedField
 from meta_autonomous.operations.read_back import Footprint, Reading, judge
-from meta_autonomous.ports import (
-    AuthFailed,
-    BadAnswer,
-    Gone,
-    Throttled,
-    Unreachable,
-)
+from meta_autonomous.ports.errors import AuthFailed, BadAnswer, Gone, Throttled, Unreachable
 from tests.fakes.killing import SimulatedKill, Steps
 from tests.fakes.platform import (
     APPLIED,

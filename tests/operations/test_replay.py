@@ -18,7 +18,7 @@ from meta_autonomous.operations.backfill import Backfilled, backfill
 from meta_autonomous.operations.replay import Change, Replayed, replay
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Busy, NotFound, PlatformError, Throttled
+from meta_autonomous.ports.errors import Busy, NotFound, PlatformError, Throttled
 from tests.operations.live_world import FAILS, GROWS, SECOND_ACCOUNT, Live
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,8 @@ from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations.by_person import Handled
 from meta_autonomous.operations.resolve import resolve
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Actor, NotAllowed, NotFound
+from meta_autonomous.ports.errors import NotAllowed, NotFound
+from meta_autonomous.ports.people import Actor
 from tests.fakes.scene import Scene, an_adset, run, scale
 from tests.operations.live_site import FIRST, Site
 

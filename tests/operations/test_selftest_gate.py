@@ -7,7 +7,9 @@ import pytest
 
 from meta_autonomous.operations import selftest as gate
 from meta_autonomous.operations.switches import set_mode
-from meta_autonomous.ports import Actor, RefusedByGuard, TestedPolicy
+from meta_autonomous.ports.errors import RefusedByGuard
+from meta_autonomous.ports.people import Actor
+from meta_autonomous.ports.records import TestedPolicy
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.operations.status import StatusReport, status
-from meta_autonomous.ports import LedgerEvent
+from meta_autonomous.ports.records import LedgerEvent
 from tests.operations.live_world import GROWS, Live
 
 

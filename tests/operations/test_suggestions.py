@@ -14,7 +14,9 @@ from meta_autonomous.operations import by_person
 from meta_autonomous.operations.by_person import Handled, exit_code_of
 from meta_autonomous.operations.observe import observe
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import Actor, Busy, LedgerEvent, NotAllowed
+from meta_autonomous.ports.errors import Busy, NotAllowed
+from meta_autonomous.ports.people import Actor
+from meta_autonomous.ports.records import LedgerEvent
 from tests.operations.live_world import (
     FAILING_AD,
     FAILS,

@@ -3,7 +3,8 @@
 import pytest
 
 from meta_autonomous.operations.switches import mode_in_force, set_mode, set_started
-from meta_autonomous.ports import Actor, NotAllowed
+from meta_autonomous.ports.errors import NotAllowed
+from meta_autonomous.ports.people import Actor
 from tests.operations.live_world import ANA, SERVICE, Live
 
 ADMIN = Actor(name="root", is_admin=True, is_manager=True)

@@ -16,7 +16,9 @@ from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.operations import auto_worker
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.watched import watched_tick
-from meta_autonomous.ports import WORKER, Busy, LedgerEvent, NotFound, StoreUnavailable
+from meta_autonomous.ports.errors import Busy, NotFound, StoreUnavailable
+from meta_autonomous.ports.records import LedgerEvent
+from meta_autonomous.ports.words import WORKER
 from tests.operations.live_world import (
     FAILING_AD,
     FAILS,

@@ -12,7 +12,8 @@ from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import ChangedField
 from meta_autonomous.operations.undo import NotUndoable, Restoration, plan_undo, undo, undoable
-from meta_autonomous.ports import Actor, Busy, NotAllowed
+from meta_autonomous.ports.errors import Busy, NotAllowed
+from meta_autonomous.ports.people import Actor
 from tests.fakes.platform import APPLIED, LOST, NOON, REFUSED
 from tests.fakes.scene import (
     Scene,

@@ -6,7 +6,7 @@ from typing import Any
 
 from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import ActionRecord, AlertRecord, LedgerEntry, LedgerEvent
+from meta_autonomous.ports.records import ActionRecord, AlertRecord, LedgerEntry, LedgerEvent
 
 NOW = datetime(2026, 11, 2, 12, 0, tzinfo=UTC)
 

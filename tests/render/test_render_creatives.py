@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from meta_autonomous.operations.by_person import Handled
-from meta_autonomous.ports import CreativeRecord, CreativeUse, LedgerLine
+from meta_autonomous.ports.records import CreativeRecord, CreativeUse, LedgerLine
 from meta_autonomous.render.actions import handled_document
 from meta_autonomous.render.creatives import creative_json, creatives_document
 from meta_autonomous.render.ledger import exported_csv, exported_lines, exported_list

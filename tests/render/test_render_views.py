@@ -10,7 +10,8 @@ import pytest
 from meta_autonomous.decision.export import ExportEstimate
 from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import LedgerCheck, Runtime, System, Trace
+from meta_autonomous.ports.people import System
+from meta_autonomous.ports.records import LedgerCheck, Runtime, Trace
 from meta_autonomous.render.alerts import alert_json, alerts_document
 from meta_autonomous.render.campaigns import campaign_json, campaigns_document
 from meta_autonomous.render.demo import day_document, demo_document, summary_json

@@ -39,15 +39,10 @@ from meta_autonomous.operations.execute import execute
 from meta_autonomous.operations.read_back import SEARCH_BACK, value_of
 from meta_autonomous.operations.reconcile import reconcile
 from meta_autonomous.operations.world import World
-from meta_autonomous.ports import (
-    WORKER,
-    AccountRecord,
-    Answer,
-    AnswerKind,
-    BadAnswer,
-    Throttled,
-    Unreachable,
-)
+from meta_autonomous.ports.errors import BadAnswer, Throttled, Unreachable
+from meta_autonomous.ports.platform import Answer, AnswerKind
+from meta_autonomous.ports.records import AccountRecord
+from meta_autonomous.ports.words import WORKER
 from tests.fakes.killing import SimulatedKill
 from tests.fakes.platform import OUR_APP, FakePlatform, Reply
 from tests.fakes.scene import ACCOUNT, a_world, an_adset, pause, reallocate, resume, scale

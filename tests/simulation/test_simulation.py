@@ -17,7 +17,7 @@ from meta_autonomous.domain.intent import AttemptEvent
 from meta_autonomous.operations import execute as execute_module
 from meta_autonomous.operations import read_back as read_back_module
 from meta_autonomous.operations import reconcile as reconcile_module
-from meta_autonomous.ports import Answer, AnswerKind
+from meta_autonomous.ports.platform import Answer, AnswerKind
 from tests.simulation.many import WORLDS, run_many
 from tests.simulation.simulator import Simulation, Violation
 

@@ -19,7 +19,9 @@ from meta_autonomous.operations import world as live
 from meta_autonomous.operations.auto_worker import tick
 from meta_autonomous.operations.suggestions import approve, reject
 from meta_autonomous.operations.undo import undo, undoable
-from meta_autonomous.ports import ActionRecord, Actor, Busy, System, TestedPolicy
+from meta_autonomous.ports.errors import Busy
+from meta_autonomous.ports.people import Actor, System
+from meta_autonomous.ports.records import ActionRecord, TestedPolicy
 from tests.worlds import description as d
 from tests.worlds.graph import TOKEN, Graph, Mishap
 from tests.worlds.ground import ground

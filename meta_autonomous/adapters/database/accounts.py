@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, update
 from meta_autonomous.adapters.database import texts
 from meta_autonomous.adapters.database.tables import accounts
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import AccountRecord
+from meta_autonomous.ports.records import AccountRecord
 
 _FIELDS = (
     "first_read_at",

@@ -19,7 +19,9 @@ from meta_autonomous.domain.action import (
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.intent import Change, ChangedField
 from meta_autonomous.domain.quantities import Currency, Money
-from meta_autonomous.ports import WORKER, ActionRecord, Json, LedgerEvent, NotFound
+from meta_autonomous.ports.errors import NotFound
+from meta_autonomous.ports.records import ActionRecord, LedgerEvent
+from meta_autonomous.ports.words import WORKER, Json
 
 #: An approval that no process works any more, because it died: not offered for ever.
 FORGOTTEN_AFTER: Final = timedelta(hours=1)

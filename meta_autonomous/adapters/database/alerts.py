@@ -8,7 +8,7 @@ from sqlalchemy import insert, select, update
 from meta_autonomous.adapters.database import ledger, texts
 from meta_autonomous.adapters.database.tables import alerts
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import AlertRecord, LedgerEvent
+from meta_autonomous.ports.records import AlertRecord, LedgerEvent
 
 TOLD_AGAIN_AFTER: Final = timedelta(days=1)
 

@@ -28,7 +28,9 @@ from meta_autonomous.domain.intent import (
     ChangedField,
     next_state,
 )
-from meta_autonomous.ports import WORKER, ActionRecord, NotFound, RefusedByGuard
+from meta_autonomous.ports.errors import NotFound, RefusedByGuard
+from meta_autonomous.ports.records import ActionRecord
+from meta_autonomous.ports.words import WORKER
 
 _table = attempts
 _actions = optimization_actions

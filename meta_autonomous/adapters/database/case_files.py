@@ -41,7 +41,7 @@ from meta_autonomous.adapters.database.tables import case_files
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.decision.differences import Brief
 from meta_autonomous.decision.tick_case import AccountCase, Circumstances, TickCase
-from meta_autonomous.ports import RecordedTick
+from meta_autonomous.ports.records import RecordedTick
 
 #: A backfill reaches 90 days back; what it wrote must outlive the next tick.
 KEPT: Final = timedelta(days=100)

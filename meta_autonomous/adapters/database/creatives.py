@@ -11,7 +11,7 @@ from meta_autonomous.adapters.database import ledger
 from meta_autonomous.adapters.database.tables import creative_approvals, entity_snapshots
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.entities import AccountSnapshot
-from meta_autonomous.ports import CreativeRecord, CreativeUse, LedgerEvent
+from meta_autonomous.ports.records import CreativeRecord, CreativeUse, LedgerEvent
 
 APPROVED: Final = "approved"
 REJECTED: Final = "rejected"

@@ -14,7 +14,7 @@ from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import Action, ActionStatus, ActionType, BudgetLeg
 from meta_autonomous.domain.entities import Ad, AdSet, Status
 from meta_autonomous.domain.verdict import Effect, Verdict
-from meta_autonomous.ports import LedgerEvent, NewAction
+from meta_autonomous.ports.records import LedgerEvent, NewAction
 
 #: What was blocked and not seen for so long is another action when it comes again.
 SAME_WITHIN: Final = timedelta(days=30)

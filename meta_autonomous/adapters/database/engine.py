@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from meta_autonomous.adapters.file_systems import NETWORK_FILE_SYSTEMS, file_system_of
-from meta_autonomous.ports import ConfigError, StoreUnavailable
+from meta_autonomous.ports.errors import ConfigError, StoreUnavailable
 
 BUSY_SECONDS: Final = 10.0
 WRITES: Final = "meta_auto_writes"

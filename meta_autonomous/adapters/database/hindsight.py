@@ -7,7 +7,7 @@ from sqlalchemy import select
 from meta_autonomous.adapters.database.tables import entity_snapshots, meta_roas_metrics
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.ports import EntityState, PastEstimate
+from meta_autonomous.ports.records import EntityState, PastEstimate
 
 
 def past_estimates(unit: Unit, account_id: str) -> tuple[PastEstimate, ...]:

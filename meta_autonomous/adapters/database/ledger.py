@@ -20,7 +20,7 @@ from meta_autonomous.adapters.database import segments, texts
 from meta_autonomous.adapters.database.columns import from_text
 from meta_autonomous.adapters.database.tables import ledger, ledger_head
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import LedgerEntry, LedgerEvent, LedgerLine
+from meta_autonomous.ports.records import LedgerEntry, LedgerEvent, LedgerLine
 
 PREFIX: Final = b"meta-auto/1\0"
 GENESIS: Final = segments.GENESIS

@@ -19,7 +19,7 @@ from meta_autonomous.adapters.database.columns import to_text
 from meta_autonomous.adapters.database.ledger import GENESIS, PREFIX
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.segment import Segment
-from meta_autonomous.ports import LedgerCheck
+from meta_autonomous.ports.records import LedgerCheck
 
 _EXPECT: Final = re.compile(r"(\d{1,18}):([0-9a-f]{64})")
 _SEALS: Final = b"segment_sealed"

@@ -17,7 +17,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, func, select
 
 from meta_autonomous.adapters.database.engine import expected_errors, unavailable
-from meta_autonomous.ports import StoreUnavailable
+from meta_autonomous.ports.errors import StoreUnavailable
 
 _POLL_SECONDS: Final = 0.05
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_-]")

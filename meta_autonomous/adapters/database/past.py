@@ -22,7 +22,7 @@ from meta_autonomous.domain.action import ActionStatus, ActionType
 from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import AttemptState
 from meta_autonomous.domain.quantities import Currency, Money
-from meta_autonomous.ports import WORKER
+from meta_autonomous.ports.words import WORKER
 
 _OVERRIDE: Final = timedelta(days=7)  # a person's word against ours counts that long
 _PAST: Final = timedelta(days=30)  # what we executed, for any cooldown that is asked for

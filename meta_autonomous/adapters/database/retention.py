@@ -32,7 +32,8 @@ from meta_autonomous.adapters.database.tables import ledger as entries
 from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.segment import Month, Segment
-from meta_autonomous.ports import LedgerEvent, StoreUnavailable
+from meta_autonomous.ports.errors import StoreUnavailable
+from meta_autonomous.ports.records import LedgerEvent
 
 #: How far back a tick looks: 35 days of restatements, 30 of attempts, 28 of insights; and a day's
 #: difference of time zones.

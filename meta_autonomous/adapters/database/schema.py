@@ -14,7 +14,7 @@ from meta_autonomous.adapters.database.tables import (
     metadata,
     use_postgresql,
 )
-from meta_autonomous.ports import ConfigError
+from meta_autonomous.ports.errors import ConfigError
 
 #: Every revision in `migrations/versions`, oldest first.
 REVISIONS: Final = ("0001", "0003", "0004")

@@ -51,16 +51,13 @@ from meta_autonomous.domain.entities import AccountSnapshot, Level
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, Change
 from meta_autonomous.domain.performance import Days
 from meta_autonomous.domain.segment import Month, Segment
-from meta_autonomous.ports import (
-    WORKER,
+from meta_autonomous.ports.errors import Busy, ConfigError, StoreUnavailable
+from meta_autonomous.ports.records import (
     AccountRecord,
     ActionRecord,
     AlertRecord,
-    Busy,
-    ConfigError,
     CreativeRecord,
     EntityState,
-    Json,
     LedgerCheck,
     LedgerEntry,
     LedgerEvent,
@@ -69,10 +66,10 @@ from meta_autonomous.ports import (
     PastEstimate,
     RecordedTick,
     Runtime,
-    StoreUnavailable,
     TestedPolicy,
     Trace,
 )
+from meta_autonomous.ports.words import WORKER, Json
 
 #: The lock that whoever works an account shares, and that an upgrade of the tables wants alone.
 _TABLES: Final = "tables"

@@ -8,7 +8,8 @@ from sqlalchemy import insert, select, update
 from meta_autonomous.adapters.database import ledger, texts
 from meta_autonomous.adapters.database.tables import policies, runtime_switches, ticks
 from meta_autonomous.adapters.database.unit import Unit
-from meta_autonomous.ports import Json, LedgerEvent, Runtime, TestedPolicy
+from meta_autonomous.ports.records import LedgerEvent, Runtime, TestedPolicy
+from meta_autonomous.ports.words import Json
 
 
 def runtime(unit: Unit) -> Runtime:

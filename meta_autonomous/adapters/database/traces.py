@@ -16,7 +16,8 @@ from meta_autonomous.adapters.database.unit import Unit
 from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.quantities import MICROS_PER_MAJOR, Currency, Money
 from meta_autonomous.domain.verdict import Effect, Flip, Ruling, Verdict
-from meta_autonomous.ports import Json, Trace
+from meta_autonomous.ports.records import Trace
+from meta_autonomous.ports.words import Json
 
 _encoder: Final = msgspec.json.Encoder(
     decimal_format="number", order="sorted", enc_hook=texts.clean
