@@ -174,7 +174,8 @@ class AdDays:
         self.days: dict[str, DayTable] = {}
         self.parents: dict[str, tuple[str, str]] = {}
         self.incomplete: dict[str, str] = {}  # ads of which not all is known
-        self.unpriced: set[str] = set()  # those of which not even all spend is
+        #: Ads with a row of unknown spend, and its day; None where that is not clear either.
+        self.unpriced: set[tuple[str, date | None]] = set()
         #: By ad, a bit for each day with a row (the first day's is the lowest): one of zeros is
         #: one too.
         self.told: dict[str, int] = {}
@@ -195,13 +196,14 @@ class AdDays:
             self._place(ad_id, adset_id, campaign_id)
         elif known[0] != adset_id or known[1] != campaign_id:
             raise Odd("belongs to two ad sets")
+        day = None
         try:
             day = asked.day(row.date_start, row.date_stop)
             if row.account_currency is not None and row.account_currency != self._currency:
                 _check_currency(row.account_currency, self._currency)
             spend = _spend(row.spend)
         except Odd as odd:
-            self.unpriced.add(ad_id)
+            self.unpriced.add((ad_id, day))
             sentence = f"insights of ad {ad_id} on {row.date_start[:10]}: {odd}"
             self.incomplete.setdefault(ad_id, sentence)
             return
@@ -210,7 +212,7 @@ class AdDays:
         except Odd as odd:
             facts = DayFacts(spend, 0, 0, 0)
             self.incomplete.setdefault(ad_id, f"insights of ad {ad_id} on {day}: {odd}")
-        bit = 1 << (day - self.covered.since).days
+        bit = self._bit(day)
         told = self.told[ad_id]
         if not told & bit:
             self.told[ad_id] = told | bit
@@ -253,18 +255,31 @@ class AdDays:
         self.unpriced |= other.unpriced
 
     def place_unknown(self, totals: Mapping[date, int]) -> None:
-        """What the account spent on a day beyond all rows that could be read was spent by the ads
-        of the others. One of them gets all of it: none of them is decided on, and the account's
-        sum is right."""
-        if not self.unpriced:
-            return
-        ad_id = min(self.unpriced)
+        """What the account spent on a day beyond all rows that could be read was spent by an ad
+        whose row of that day could not. If there are several, one gets all of it: none of them is
+        decided on, and the account's sum is right."""
         for day, spend in totals.items():
+            ad_id = self._unpriced_on(day)
+            if ad_id is None:
+                continue
             of_all = sum(days.get(day, NOTHING).spend_micros for days in self.days.values())
             if spend > of_all:
-                known = self.days[ad_id].get(day, NOTHING)
-                self.days[ad_id].put(day, known.plus(DayFacts(spend - of_all, 0, 0, 0)))
-                self.told[ad_id] |= 1 << (day - self.covered.since).days
+                self.days[ad_id].put(day, DayFacts(spend - of_all, 0, 0, 0))
+                self.told[ad_id] |= self._bit(day)
+
+    def _unpriced_on(self, day: date) -> str | None:
+        """An ad without a readable row of that day, and with one that may be of it."""
+        return min(
+            (
+                ad_id
+                for ad_id, on in self.unpriced
+                if on in (day, None) and not self.told[ad_id] & self._bit(day)
+            ),
+            default=None,
+        )
+
+    def _bit(self, day: date) -> int:
+        return 1 << (day - self.covered.since).days
 
     def skipped(self) -> dict[str, str]:
         """Why no ROAS can be told of an ad, and of what it is in, by id."""

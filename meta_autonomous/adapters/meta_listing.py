@@ -95,7 +95,7 @@ class Found:
                 self.skipped[entity.id] = (
                     f"{entity.level} below {entity.parent_id}, which is not among those listed"
                 )
-                if entity.is_active and entity.budget is not None:
+                if entity.status == Status.ACTIVE and entity.budget is not None:
                     self.unread[entity.id] = UnreadHolder(
                         campaign_id=entity.campaign_id, budget=entity.budget
                     )

@@ -151,6 +151,9 @@ class Situation:
     def usd(self, money: Money) -> Decimal | None:
         return self.rates.usd(money)
 
+    def usd_of_micros(self, amount: int) -> Decimal | None:
+        return self.rates.usd_of_micros(amount, self.snapshot.account.currency)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HolderSpend:

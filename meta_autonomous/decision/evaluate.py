@@ -108,7 +108,7 @@ def _estimates(
     excluded: frozenset[date],
 ) -> LevelEstimates:
     return estimate_level(
-        snapshot.days.get(level, {}),
+        snapshot.telling_days(level),
         today=today,
         first_day=snapshot.first_day,
         window_days=limits.lookback_days,

@@ -215,7 +215,7 @@ def _spread(history: Sequence[Day], rate: float) -> float:
 def days_of(snapshot: AccountSnapshot, restatements: Restatements) -> list[Day]:
     """The account's complete days that were read, oldest first."""
     return account_days(
-        snapshot.days.get(Level.CAMPAIGN, {}).values(),
+        snapshot.telling_days(Level.CAMPAIGN).values(),
         first_day=snapshot.first_day,
         today=snapshot.today,
         restatements=restatements,

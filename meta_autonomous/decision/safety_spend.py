@@ -160,14 +160,15 @@ def account_spend(situation: Situation, book: PolicyBook, now: datetime) -> Acco
 def _unread_usd(holder_id: str, situation: Situation, book: PolicyBook, now: datetime) -> Decimal:
     """What counts as the budget of a campaign or ad set that could not be understood: what its
     row says; else, as for an unread account, the last known one at its worst; else the most that
-    a campaign may have."""
+    a campaign may have, or that it was seen to spend in a day."""
     budget = situation.snapshot.unread[holder_id].budget
     last = situation.memory.last_budgets.get(holder_id)
     if budget is not None:
         return situation.usd(_most_today(budget, now)) or _NOTHING
     if last is not None:
         return (situation.usd(last) or _NOTHING) * WORST_OVERSPEND
-    return book.limits.max_campaign_budget_usd
+    seen = situation.usd_of_micros(situation.snapshot.most_spent_unread(holder_id))
+    return max(book.limits.max_campaign_budget_usd, seen or _NOTHING)
 
 
 def _stand_in(record: UnreadAccount) -> Decimal | None:

@@ -31,8 +31,10 @@ class DayTable(Mapping[date, DayFacts]):
         self.numbers = array(_KIND, bytes(8 * _WIDTH * days))
 
     def put(self, day: date, facts: DayFacts) -> None:
-        """Raises OverflowError for a number that has no room; `day` must have."""
+        """Raises OverflowError for a number that has no room, IndexError for a day without."""
         at = (day.toordinal() - self.first_ordinal) * _WIDTH
+        if at < 0:  # it would count from the end
+            raise IndexError(f"{day} is before the first day of the table")
         numbers = self.numbers
         numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3] = facts
 

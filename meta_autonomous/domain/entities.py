@@ -358,6 +358,14 @@ class AccountSnapshot:
     def days_of(self, entity: Entity) -> Days:
         return self.days.get(entity.level, {}).get(entity.id, {})
 
+    def telling_days(self, level: Level) -> Mapping[str, Days]:
+        """Each entity's rows, but of those of which not all is known: one could learn only wrong
+        things from them."""
+        of_level = self.days.get(level, {})
+        if not self.skipped:
+            return of_level
+        return {one: days for one, days in of_level.items() if one not in self.skipped}
+
     def spend_on(self, days: tuple[date, ...]) -> int:
         """The whole account's spend in micros; added up once for each window."""
         if days not in self._spends:
@@ -371,10 +379,17 @@ class AccountSnapshot:
         return self.days_of(entity).get(self.today, NOTHING)
 
     def spent_today_unread(self, holder_id: str) -> DayFacts:
-        """What one of `unread` spent; it is a campaign or an ad set."""
+        return self._days_unread(holder_id).get(self.today, NOTHING)
+
+    def most_spent_unread(self, holder_id: str) -> int:
+        """In micros, on any one day."""
+        days = self._days_unread(holder_id).values()
+        return max((facts.spend_micros for facts in days), default=0)
+
+    def _days_unread(self, holder_id: str) -> Days:
+        """Of one of `unread`: a campaign or an ad set."""
         of_level = (self.days.get(level, {}) for level in (Level.CAMPAIGN, Level.ADSET))
-        days = next((days[holder_id] for days in of_level if holder_id in days), {})
-        return days.get(self.today, NOTHING)
+        return next((days[holder_id] for days in of_level if holder_id in days), {})
 
 
 def days_by_level(

@@ -150,6 +150,19 @@ def test_the_last_known_budget_of_what_is_unread_now_is_remembered(tmp_path: Pat
     assert memory.last_budgets == {"11": usd(60)}
 
 
+def test_a_lifetime_budget_is_no_budget_per_day_of_what_is_unread_now(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    read(
+        database,
+        a_campaign(),
+        an_adset(budget=Budget(BudgetKind.LIFETIME, usd(30_000), usd(9_000), NOON + hours(99))),
+        at=NOON - hours(2),
+    )
+    unread = {"11": UnreadHolder(campaign_id="1", budget=None)}
+    snapshot = a_snapshot(a_campaign(), at=NOON, unread=unread)
+    assert database.memory(snapshot, now=NOON, our_application_id=None).last_budgets == {}
+
+
 def test_another_platforms_past_is_not_ours(tmp_path: Path) -> None:
     database = a_database(tmp_path)
     read(database, an_adset(), at=NOON - hours(1))

@@ -304,6 +304,23 @@ def test_a_large_account_is_read_in_more_walks_at_a_time(days: int, ads: int, wa
     assert len({day for some in asked_for for day in some}) == days + 1
 
 
+def test_an_odd_row_of_one_day_hides_no_gap_of_another() -> None:
+    """Else half of another ad's purchases could be missing, and it would be decided on."""
+
+    def rows(asked: Asked) -> Deed:
+        odd, hidden = TODAY - timedelta(days=3), TODAY - timedelta(days=5)
+        return page(
+            [
+                day_row(day) | ({"spend": "lots"} if day == odd else {})
+                for day in days_asked(asked)
+                if day != hidden
+            ]
+        )
+
+    with pytest.raises(BadAnswer, match="the account's own total"):
+        read(ad_days=rows)
+
+
 def test_what_an_odd_row_spent_today_counts_under_todays_cap() -> None:
     snapshot = read(
         ad_days=lambda asked: page(
@@ -554,6 +571,17 @@ def test_an_odd_campaigns_budget_is_read_where_it_can_be(
 ) -> None:
     snapshot = read(campaigns=[page([campaign_row("102") | oddity, campaign_row()])])
     assert snapshot.unread == {"102": UnreadHolder(campaign_id="102", budget=budget)}
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "IN_PROCESS", "PENDING_BILLING_INFO"])
+def test_what_is_set_to_run_below_an_odd_campaign_counts_whatever_it_does_now(
+    status: str,
+) -> None:
+    snapshot = read(
+        campaigns=[page([campaign_row(name=None, **NO_BUDGET)])],
+        adsets=[page([adset_row(daily_budget="700", effective_status=status)])],
+    )
+    assert set(snapshot.unread) == {ADSET}
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,13 @@ from meta_autonomous.decision.safety_spend import (
     extra_usd,
 )
 from meta_autonomous.domain.action import Action
-from meta_autonomous.domain.entities import AccountSnapshot, Budget, BudgetKind, UnreadHolder
+from meta_autonomous.domain.entities import (
+    AccountSnapshot,
+    Budget,
+    BudgetKind,
+    Level,
+    UnreadHolder,
+)
 from meta_autonomous.domain.performance import DayFacts
 from meta_autonomous.domain.quantities import Currency, micros
 from meta_autonomous.domain.verdict import Verdict
@@ -488,6 +494,16 @@ def test_what_could_not_be_understood_counts_with_a_budget_all_the_same(budget, 
     case = {"limits": room, "totals": found}
     assert daily_spend(a_scale_up(snapshot.campaigns["c1"], to=600), snapshot, **case)
     assert not daily_spend(a_scale_up(snapshot.campaigns["c1"], to="600.01"), snapshot, **case)
+
+
+def test_what_was_seen_to_spend_more_than_a_campaign_may_counts_with_that():
+    days = {TODAY: a_day(100), TODAY - timedelta(days=2): a_day(20_000)}
+    snapshot = a_snapshot(unread={"c9": UnreadHolder(campaign_id="c9", budget=None)})
+    rows = {**snapshot.days, Level.CAMPAIGN: {**snapshot.days[Level.CAMPAIGN], "c9": days}}
+    found = totals_of(a_situation(replace(snapshot, days=rows)))
+    assert found.holders["c9"] == HolderSpend(
+        budget_usd=Decimal(20_000), spent_usd=Decimal(100), counts=True
+    )
 
 
 def test_lists_that_leave_out_a_parent_of_what_delivers_raise_no_budget():

@@ -68,6 +68,14 @@ def test_a_later_part_counts_where_two_tell_of_one_day(
     assert of_tables == told({**one, **told(other)})
 
 
+def test_a_day_without_room_is_refused_on_both_sides():
+    table = DayTable(date(2026, 3, 1), 2)
+    for day in (date(2026, 2, 28), date(2026, 3, 3)):
+        with pytest.raises(IndexError):
+            table.put(day, DayFacts(1, 1, 1, 1))
+    assert not table
+
+
 def test_days_outside_are_left_out() -> None:
     outside = FIRST - timedelta(days=1)
     assert joined([{outside: DayFacts(1, 2, 3, 4)}], FIRST, LAST) == {}

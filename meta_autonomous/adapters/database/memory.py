@@ -71,7 +71,7 @@ def build(
         last_budgets={
             holder_id: Money(rows[-1].budget_minor, snapshot.account.currency)
             for holder_id in snapshot.unread
-            if (rows := known.rows.get(holder_id)) and rows[-1].budget_minor is not None
+            if (rows := known.rows.get(holder_id)) and rows[-1].budget_kind == BudgetKind.DAILY
         },
     )
 
