@@ -30,6 +30,7 @@ from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import FIRST_STATE, TRANSITIONS
 from meta_autonomous.render import policies
 from tests.benchmarks import table as figures
+from tests.benchmarks.figures import multiple
 from tests.benchmarks.figures import shown as number
 from tests.cli.test_end_to_end import ACTION_KEYS, TICK_KEYS
 from tests.cli.test_roles import ADMIN, ADMIN_LATER, AT_TERMINAL, MANAGER, TICK, WATCH
@@ -254,7 +255,9 @@ def _measured(one: Mapping[str, Any]) -> str:
 
 
 def _ratio(one: Mapping[str, Any]) -> str:
-    return "" if one["ratio"] is None else f"{number(one['ratio'])} × {_cell(one['against'])}"
+    if one["ratio"] is None:
+        return ""
+    return multiple(one["ratio"], _cell(one["against"]), one.get("other"))
 
 
 def _goal(one: Mapping[str, Any]) -> str:
