@@ -31,14 +31,16 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`name` is unique in the suite. `ratio` is to what `against` names; a figure without a value
-    could not be measured, and `note` says why."""
+    """`name` is unique in the suite. `ratio` is this figure divided by that of what `against`
+    names, always this way round, and `other` that figure itself where it says something. One
+    without a value could not be measured, and `note` says why."""
 
     name: str
     value: float | None
     unit: str = ""
     ratio: float | None = None
     against: str = ""
+    other: float | None = None
     goal: Goal | None = None
     note: str = ""
 
@@ -58,6 +60,12 @@ class Benchmark:
     name: str
     says: str
     run: Callable[[Effort], Iterator[Figure]]
+
+
+def multiple(ratio: float, against: str = "", other: float | None = None) -> str:
+    """`0.43 × SDK script (101)`"""
+    told = f"{shown(ratio)} × {against}".rstrip()
+    return told if other is None else f"{told} ({shown(other)})"
 
 
 def shown(number: float) -> str:
@@ -81,7 +89,3 @@ def at_least(bound: float) -> Goal:
 
 def ratio_at_most(bound: float) -> Goal:
     return Goal("ratio", at_most=bound)
-
-
-def ratio_at_least(bound: float) -> Goal:
-    return Goal("ratio", at_least=bound)

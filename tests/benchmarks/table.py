@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from tests.benchmarks.figures import Figure, shown
+from tests.benchmarks.figures import Figure, multiple, shown
 
 BASELINE: Final = Path(__file__).with_name("baseline.json")
 TITLES: Final = ("figure", "this machine", "ratio", "baseline's", "goal", "")
@@ -32,6 +32,8 @@ def entry(figure: Figure) -> dict[str, Any]:
         "value": _digits(figure.value),
         "unit": figure.unit,
     }
+    if figure.other is not None:
+        told["other"] = _digits(figure.other)
     if figure.goal is not None:
         told |= {"goal": figure.goal.text(figure.unit), "met": figure.goal.is_met(figure)}
     if figure.note:
@@ -66,8 +68,8 @@ def row(figure: Figure, baseline: Mapping[str, Any]) -> tuple[str, ...]:
     return (
         figure.name,
         "–" if figure.value is None else f"{shown(figure.value)} {figure.unit}".strip(),
-        "" if figure.ratio is None else f"{shown(figure.ratio)} × {figure.against}",
-        "" if known.get("ratio") is None else f"{shown(known['ratio'])} ×",
+        "" if figure.ratio is None else multiple(figure.ratio, figure.against, figure.other),
+        "" if known.get("ratio") is None else multiple(known["ratio"]),
         goal,
         " ".join(filter(None, (met, figure.note))),
     )

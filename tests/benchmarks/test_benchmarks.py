@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import table
+from tests.benchmarks import against_sdk, table
 from tests.benchmarks.figures import Figure, Goal, at_least, at_most, ratio_at_most, shown
 from tests.benchmarks.graph import Shop
 from tests.benchmarks.site import Server, serving, site
@@ -111,6 +111,17 @@ def test_the_baseline_keeps_what_was_not_measured_again(tmp_path, monkeypatch):
     assert (figures["a"]["ratio"], figures["a"]["met"], figures["c"]["value"]) == (3.0, False, 3.0)
     told = table.row(Figure("a", 1.0, "s", ratio=2.5, against="b"), table.read())
     assert told[3] == "3 ×"
+
+
+def test_every_ratio_to_the_sdk_script_is_ours_divided_by_the_scripts():
+    figure = against_sdk._compared("requests", "", [43, 44, 43], [101, 101, 101])
+    assert (figure.value, figure.other) == (43, 101)
+    assert figure.ratio == pytest.approx(43 / 101)
+    assert table.row(figure, {"figures": {}})[2] == "0.426 × SDK script (101)"
+    assert table.entry(figure)["other"] == 101
+    for one in table.read()["figures"].values():
+        if one["against"] == "SDK script":
+            assert one["ratio"] == pytest.approx(one["value"] / one["other"], rel=0.3)
 
 
 def test_the_baseline_is_of_this_suite_and_names_no_path():
