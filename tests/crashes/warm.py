@@ -96,6 +96,7 @@ def _serve() -> None:
             answer = os.fork()
             if answer == 0:
                 _be_the_program(asked)
+            ended.pop(answer, None)  # the number may have been another's before
         elif asked["op"] == "wait":
             answer = _ended(asked["pid"], ended)
         sys.stdout.write(json.dumps(answer) + "\n")
