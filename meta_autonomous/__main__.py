@@ -33,10 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(arguments)
     except KeyboardInterrupt:
         return _interrupted(arguments)
-    except BrokenPipeError:  # the reader left; whatever was done is done and recorded
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception as error:  # noqa: BLE001 - the one place that may catch everything
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0  # whatever was done is done and recorded
         from meta_autonomous.cli.failures import report
 
         return report(error, arguments)
@@ -49,6 +49,15 @@ def _run(arguments: list[str]) -> int:
     code = run(arguments)
     sys.stdout.flush()
     return _interrupted(arguments) if code == ExitCode.INTERRUPTED else code
+
+
+def _reader_left() -> bool:
+    """Whether it is our output that nobody reads any more: other pipes break, too."""
+    import select
+
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)
+    return bool(poll.poll(0))
 
 
 def _interrupted(arguments: Sequence[str]) -> int:

@@ -1,6 +1,8 @@
 """Exit codes and the one line (or one JSON document) that goes with each."""
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -10,7 +12,7 @@ from meta_autonomous.cli import VERSION, app, failures
 from meta_autonomous.cli.failures import explained
 from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.ports import errors
-from tests.cli.conftest import ROOT, process
+from tests.cli.conftest import ROOT, environment_of, process
 
 ALL_ERRORS = [
     (errors.ConfigError("x"), 78, "config"),
@@ -247,6 +249,27 @@ def test_an_interruption_is_130(meta_auto, monkeypatch):
     done = meta_auto("status", "--json")
     assert done.code == 130
     assert done.error["code"] == "interrupted"
+
+
+def test_a_pipe_that_breaks_elsewhere_is_a_failure(home):
+    program = """
+import sys
+from meta_autonomous import __main__ as door
+def fail(arguments):
+    raise BrokenPipeError(32, "Broken pipe")
+door._run = fail
+sys.exit(door.main(["status"]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=home,
+        env=environment_of(home),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Broken pipe" in done.stderr
 
 
 def test_a_reader_that_leaves_early_changes_no_exit_code(home):
