@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -30,7 +31,10 @@ def init(
         ),
     ] = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Overwrite a configuration that exists.")
+        bool,
+        typer.Option(
+            "--force", help="Begin anew where a configuration exists; it is kept beside."
+        ),
     ] = False,
     as_json: AsJson = False,
 ) -> int:
@@ -38,6 +42,7 @@ def init(
 
     At a terminal it asks for the ad accounts, the daily cap and where to mail suggestions, and
     tries each answer. With --set, --force or --json, or without a terminal, it asks nothing.
+    A configuration that exists is refused; --force begins anew and keeps a copy of it.
 
     The file is commented and holds every setting. It goes to --config, else META_AUTO_CONFIG,
     else the usual place, with mode 0600. The token never stands in it, and is never asked for.
@@ -45,21 +50,23 @@ def init(
     session = Session.of(context, as_json=as_json)
     given = _checked(settings or ())
     path = _place(session.config)
-    is_there = path.exists()
-    if not (settings or force or session.as_json) and _somebody_is_there():
-        force, given = True, _asked(session, path)
-    elif is_there and not force:
+    if path.exists() and not force:
         from meta_autonomous.ports.errors import RefusedByGuard
 
         raise RefusedByGuard(
-            f"{path} exists already.", remedy="Keep it, or overwrite it with --force."
+            f"{path} exists already.",
+            remedy="Edit the file, or begin anew with --force: a copy of it is kept.",
         )
+    if not (settings or force or session.as_json) and _somebody_is_there():
+        given = _asked(session, path)
     from meta_autonomous.bootstrap import open_store
     from meta_autonomous.render.setup import made_document
 
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _draft(given, path.parent) as draft:
         session.permit(session.with_config(draft).settings(), Role.ADMIN)
+        is_there = path.exists()  # perhaps only since the first question
+        kept = _kept(path, draft) if is_there else None
         draft.replace(path)
     loaded = session.with_config(path).settings()
     with open_store(loaded, create=True):
@@ -67,6 +74,7 @@ def init(
     shaped = {
         "config": str(path),
         "replaced": is_there,
+        "kept": None if kept is None else str(kept),
         "database": loaded.sources["meta_auto_database_url"].value,
         "state_dir": str(loaded.state_dir),
         "platform": loaded.system().platform,
@@ -94,13 +102,28 @@ def _draft(given: Mapping[str, Any], folder: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
+def _kept(path: Path, draft: Path) -> Path | None:
+    """A copy of the configuration that is to be replaced, beside it, as `config.toml.old`, then
+    `config.toml.old-2` and so on: none is ever overwritten. None where nothing would be lost."""
+    text = path.read_bytes()
+    if text == draft.read_bytes():
+        return None
+    later = (path.with_name(f"{path.name}.old-{number}") for number in count(2))
+    places = chain([path.with_name(f"{path.name}.old")], later)
+    copy = next(place for place in places if not os.path.lexists(place))
+    descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(text)
+    return copy
+
+
 def _somebody_is_there() -> bool:
     return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _asked(session: Session, path: Path) -> Mapping[str, Any]:
     """What a person answers. Raises Abort when they leave, and nothing was written."""
-    from meta_autonomous.cli.interview import interview, may_write
+    from meta_autonomous.cli.interview import begin, interview
 
     def as_it_will_be_read(given: Mapping[str, Any]) -> "LoadedSettings":
         from tempfile import TemporaryDirectory
@@ -109,7 +132,7 @@ def _asked(session: Session, path: Path) -> Mapping[str, Any]:
             return session.with_config(one).settings()
 
     session.permit(as_it_will_be_read({}), Role.ADMIN)
-    may_write(path)
+    begin(path)
     return interview(as_it_will_be_read)
 
 

@@ -38,16 +38,12 @@ _PLATFORM: Final = "meta_auto_platform"
 _RATES: Final = "meta_auto_fx"
 
 
-def may_write(path: Path) -> None:
-    """Say where the answers go; a file that is there is overwritten only by a yes."""
+def begin(path: Path) -> None:
+    """Say where the answers go, and how to leave."""
     _say(
         f"The answers go to {path}.",
         "Enter takes what stands in brackets. Ctrl-C leaves everything as it is.",
     )
-    if path.exists():
-        _say(Span("It exists already, and would be written anew.", Tone.WARN))
-        if not typer.confirm("Overwrite it?"):
-            raise typer.Abort
 
 
 def interview(read: Read) -> Given:

@@ -25,7 +25,11 @@ def made_document(made: Json) -> Document:
         Pairs(
             (
                 ("configuration", Span(made["config"], Tone.STRONG)),
-                *((("", "the one that was there is overwritten"),) if made["replaced"] else ()),
+                *(
+                    (("", f"the one that was there is kept: {made['kept']}"),)
+                    if made["kept"]
+                    else ()
+                ),
                 ("database", made["database"]),
             )
         ),

@@ -188,22 +188,37 @@ def test_whoever_leaves_finds_everything_as_it_was(home: Path, question: str, ke
     assert left_behind(home) == []
 
 
-def test_a_file_that_is_there_stays_unless_a_person_says_yes(meta_auto: MetaAuto, home: Path):
+def test_a_file_that_is_there_is_refused_before_anything_is_asked(meta_auto: MetaAuto, home: Path):
     assert meta_auto("init", "--set", "max_daily_spend_usd=77").code == 0
     before = file_of(home).read_bytes()
     with asked(home=home) as (terminal, ran):
-        answer(terminal, "Overwrite it? [y/N]:", "")
-        until(terminal, "Stopped before anything was done.")
-    assert (ran.returncode, file_of(home).read_bytes()) == (130, before)
+        told = until(terminal, "begin anew with --force")
+    assert ran.returncode == 3
+    assert "exists already" in told
+    assert ACCOUNTS not in told
+    assert file_of(home).read_bytes() == before
+    assert list(file_of(home).parent.iterdir()) == [file_of(home)]
 
-    with asked(home=home) as (terminal, ran):
-        answer(terminal, "Overwrite it? [y/N]:", "y")
-        answer(terminal, ACCOUNTS, "")
-        answer(terminal, CAP, "88")
-        answer(terminal, MAIL, "")
-        until(terminal, "the one that was there is overwritten")
+
+def test_who_begins_anew_keeps_what_was_there_and_is_told_where(meta_auto: MetaAuto, home: Path):
+    assert meta_auto("init").code == 0
+    own = file_of(home).read_bytes() + b'\n[[override]]\naccount = "1"\nmin_spend_usd = 200\n'
+    file_of(home).write_bytes(own)
+    kept = file_of(home).with_name("config.toml.old")
+    with at("init", "--force", home=home, COLUMNS="300") as (terminal, ran):
+        told = until(terminal, "Try it:")
+        ran.wait(timeout=30)
+    assert f"the one that was there is kept: {kept}" in told
     assert ran.returncode == 0
-    assert written(home)["max_daily_spend_usd"] == 88
+    assert kept.read_bytes() == own
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert b"\n[[override]]\n" not in file_of(home).read_bytes()
+
+    second = meta_auto("init", "--force", "--set", "max_daily_spend_usd=5", "--json").json
+    assert (second["replaced"], second["kept"]) == (True, f"{kept}-2")
+    assert kept.read_bytes() == own, "an older copy stays"
+    same = meta_auto("init", "--force", "--set", "max_daily_spend_usd=5", "--json").json
+    assert (same["replaced"], same["kept"]) == (True, None), "nothing was lost"
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,7 @@ def test_what_was_made_is_told_with_the_next_step():
         "config": "/c.toml",
         "database": "/d",
         "replaced": False,
+        "kept": None,
     }
     assert "meta-auto tick" in plain_text(made_document(made))
     assert "--dry-run" in plain_text(made_document(made | {"platform": "meta"}))
