@@ -646,3 +646,38 @@ def test_a_backup_that_fails_midway_leaves_nothing_under_its_name(tmp_path: Path
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, was)
     assert list(target.parent.iterdir()) == []
+
+
+@only_sqlite
+def test_an_auditors_copy_on_a_read_only_medium_can_be_proven(tmp_path: Path) -> None:
+    database = a_database(tmp_path)
+    database.append(an_event())
+    database.close()
+    folder = file_of(database).parent
+    program = f"""
+from meta_autonomous.adapters.database import Database
+from meta_autonomous.ports.errors import StoreUnavailable
+from tests.adapters.test_database import an_event
+database = Database({url_in(tmp_path)!r}, platform="meta")
+database.check()
+print(database.verify_ledger())
+try:
+    database.append(an_event())
+except StoreUnavailable as error:
+    print(error)
+"""
+    (tmp_path / "look.py").write_text(program)
+    mounting = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", f"{mounting} || exit 77; {sys.executable} look.py"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if done.returncode == 77 or "unshare" in done.stderr:
+        pytest.skip("nothing may be mounted here")
+    assert "ok=True, entries=1" in done.stdout, done.stderr
+    assert "can't be written" in done.stdout

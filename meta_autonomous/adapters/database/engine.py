@@ -137,9 +137,10 @@ def _connect_sqlite(path: Path | None, *, read_only: bool) -> sqlite3.Connection
     if path is None:
         target = ":memory:"
     else:
-        # Never "create if missing": a wrong path must not look like an empty past. Reading opens
-        # for writing too where it may, because only then SQLite clears away its -wal and -shm.
-        mode = "rw" if not read_only or os.access(path.parent, os.W_OK) else "ro"
+        # On a read-only medium, as an auditor's copy, nothing but reading can be meant.
+        read_only = read_only or _is_read_only_medium(path.parent)
+        mode = _reading_mode(path) if read_only else "rw"
+        # Never "create if missing": a wrong path must not look like an empty past.
         target = f"file:{quote(str(path))}?mode={mode}"
     connection = sqlite3.connect(
         target,
@@ -157,6 +158,21 @@ def _connect_sqlite(path: Path | None, *, read_only: bool) -> sqlite3.Connection
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")
     return connection
+
+
+def _reading_mode(path: Path) -> str:
+    """Reading opens for writing too where it may, because only then SQLite clears away its -wal
+    and -shm. On a read-only medium it may not even make a -shm to look into; where there is a -wal
+    it has to, for what that holds is the newest."""
+    if os.access(path.parent, os.W_OK):
+        return "rw"
+    wal = path.with_name(f"{path.name}-wal")
+    is_whole = not wal.exists() or wal.stat().st_size == 0
+    return "ro&immutable=1" if _is_read_only_medium(path.parent) and is_whole else "ro"
+
+
+def _is_read_only_medium(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
 
 
 def _begin_sqlite(connection: Connection) -> None:
