@@ -20,8 +20,6 @@ from meta_autonomous.ports.words import Json
 
 _MICROS: Final = Decimal(1_000_000)
 _NOTHING: Final = Decimal(0)
-#: A projection that leaves less room than this below the caps is worth a warning.
-_NEARLY_ALL: Final = Decimal("0.9")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +76,7 @@ class Portfolio:
     def warnings(self) -> tuple[str, ...]:
         """Where the month's spend comes near what the daily cap allows in all, or past it."""
         month = self.month
-        if month.share <= _NEARLY_ALL:
+        if not month.is_near:
             return ()
         sentence = (
             f"At this pace {month.first:%B} ends at {month.projected_usd:,.0f} USD: "
@@ -218,6 +216,7 @@ def month_json(month: Pacing) -> dict[str, Any]:
         "projected_usd": _usd(month.projected_usd),
         "allowed_usd": _usd(month.allowed_usd),
         "projected_pct": round(float(month.share), 4),
+        "is_near": month.is_near,
     }
 
 

@@ -23,7 +23,6 @@ _COLUMNS: Final = (
     Column("state", below="{}"),
     Column("other limits", below="{}"),
 )
-_NEARLY_ALL: Final = 0.9
 
 
 def accounts_table(accounts: Sequence[Json]) -> Iterator[Table]:
@@ -68,7 +67,7 @@ def month_line(month: Json) -> Line:
     """`November: $5,377 so far; $129,906 at this pace, 43% of the $300,000 …`"""
     first = date.fromisoformat(str(month["first_day"]))
     share = float(month["projected_pct"])
-    tone = Tone.BAD if share > 1 else Tone.WARN if share > _NEARLY_ALL else Tone.PLAIN
+    tone = Tone.BAD if share > 1 else Tone.WARN if month["is_near"] else Tone.PLAIN
     return line(
         f"{first:%B}: {usd(month['spend_usd'])} so far; ",
         Span(f"{usd(month['projected_usd'])} at this pace", tone),
