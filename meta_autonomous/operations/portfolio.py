@@ -34,7 +34,8 @@ class OwnLimit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStanding:
     """How one account stands. Amounts in USD are None in a currency without a rate, and of an
-    account that was not read yet; so is the ROAS of a window without spend."""
+    account that was not read yet, and `missing` says which; so is the ROAS of a window without
+    spend."""
 
     account_id: str
     name: str
@@ -47,6 +48,7 @@ class AccountStanding:
     alerts: tuple[str, ...]
     own_limits: tuple[OwnLimit, ...]
     month: Pacing | None
+    missing: str
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -63,20 +65,35 @@ class AccountStanding:
                 own.name: {"value": float(own.value), "everywhere": float(own.everywhere)}
                 for own in self.own_limits
             },
-            "month": None if self.month is None else month_json(self.month),
+            "month": None if self.month is None else _month_json(self.month),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portfolio:
+    """`month` is that of all accounts but those that are left out; None if all are."""
+
     accounts: tuple[AccountStanding, ...]
-    month: Pacing
+    month: Pacing | None
+
+    @property
+    def left_out(self) -> tuple[AccountStanding, ...]:
+        return tuple(account for account in self.accounts if account.month is None)
+
+    def month_json(self) -> dict[str, Any] | None:
+        if self.month is None:
+            return None
+        left_out = [
+            {"account_id": one.account_id, "name": one.name, "because": one.missing}
+            for one in self.left_out
+        ]
+        return _month_json(self.month) | {"left_out": left_out}
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Where the month's spend comes near what the daily cap allows in all, or past it."""
         month = self.month
-        if not month.is_near:
+        if month is None or not month.is_near:
             return ()
         sentence = (
             f"At this pace {month.first:%B} ends at {month.projected_usd:,.0f} USD: "
@@ -116,7 +133,9 @@ def portfolio(
     )
     cap = book.limits.max_daily_spend_usd
     known = [standing.month for standing in standings if standing.month is not None]
-    return Portfolio(accounts=standings, month=together(month, known, cap_usd=cap))
+    return Portfolio(
+        accounts=standings, month=together(month, known, cap_usd=cap) if known else None
+    )
 
 
 def _standing(
@@ -161,6 +180,7 @@ def _standing(
             pace_days=limits.lookback_days,
             cap_usd=limits.max_daily_spend_usd,
         ),
+        missing="never read" if today is None else "no rate" if rate is None else "",
     )
 
 
@@ -209,7 +229,7 @@ def rate_of(code: str | None, rates: Rates) -> Decimal | None:
         return None
 
 
-def month_json(month: Pacing) -> dict[str, Any]:
+def _month_json(month: Pacing) -> dict[str, Any]:
     return {
         "first_day": month.first.isoformat(),
         "spend_usd": _usd(month.spent_usd),

@@ -96,7 +96,12 @@ def test_without_a_rate_nothing_in_dollars_is_made_up(store):
     client = clinic(store, rates={})
     assert (client.spend_today_usd, client.month) == (None, None)
     assert client.roas == 6  # a ratio needs no rate
-    assert seen(store, rates={}).month.spent_usd == 1000
+    told = seen(store, rates={})
+    assert told.month.spent_usd == 1000
+    assert told.month_json()["left_out"] == [
+        {"account_id": CLINIC, "name": "Clinic", "because": "no rate"}
+    ]
+    assert seen(store).month_json()["left_out"] == []
 
 
 def test_what_was_read_days_ago_is_not_todays_spend(store):
@@ -115,6 +120,8 @@ def test_an_account_that_was_never_read_says_so(store):
         None,
         None,
     )
+    assert (told.month, told.month_json(), told.warnings) == (None, None, ())
+    assert [(each.account_id, each.missing) for each in told.left_out] == [("3003", "never read")]
 
 
 def test_the_limits_that_differ_for_a_client_are_shown(store):

@@ -11,7 +11,7 @@ from meta_autonomous.render.portfolio import accounts_table, month_line
 MONTH = {
     "first_day": "2026-11-01", "spend_usd": "5377.24", "projected_usd": "129905.66",
     "allowed_usd": "300000.00", "projected_pct": 0.433,
-    "is_near": False,
+    "is_near": False, "left_out": [],
 }  # fmt: skip
 
 
@@ -58,3 +58,12 @@ def test_the_month_is_a_line_that_warns_near_the_caps(share, is_near, tone):
         "cap allows\n"
     )
     assert [tone_of(piece) for piece in told.pieces][1] is tone
+
+
+def test_the_month_names_the_accounts_that_are_not_in_its_sums():
+    left_out = [
+        {"account_id": "2002", "name": "Clinic", "because": "no rate"},
+        {"account_id": "3003", "name": "", "because": "never read"},
+    ]
+    told = plain_text(Document.of(month_line(MONTH | {"left_out": left_out})))
+    assert told.endswith("that the cap allows; without Clinic (no rate), 3003 (never read)\n")
