@@ -127,7 +127,7 @@ def portfolio(
             said=said.get(account_id, {}),
             pending=pending[account_id],
             alerts=tuple(alert.key for alert in alerts.get(account_id, ())),
-            day=now.date(),
+            now=now,
         )
         for account_id in account_ids
     )
@@ -147,9 +147,9 @@ def _standing(
     said: Json,
     pending: int,
     alerts: tuple[str, ...],
-    day: date,
+    now: datetime,
 ) -> AccountStanding:
-    limits = book.limits_for(record.account_id, "")
+    day, limits = now.date(), book.limits_for(record.account_id, "")
     rate, today = rate_of(record.currency, rates), record.last_read_on
     spent: dict[date, Decimal] = {}
     value: dict[date, Decimal] = {}
@@ -165,7 +165,7 @@ def _standing(
         name=str(said.get("name") or ""),
         currency=record.currency,
         state=str(said.get("state") or ("ok" if today else "never read")),
-        spend_today_usd=_spent_today(spent, today, day, rate),
+        spend_today_usd=_spent_today(record, spent, rate, now=now),
         cap_usd=limits.max_daily_spend_usd,
         roas=sales / spend if spend > 0 else None,
         pending=pending,
@@ -184,12 +184,18 @@ def _standing(
     )
 
 
+def day_began(now: datetime) -> datetime:
+    """What was read before it is not told as today's. An account's own midnight is another, but
+    its time zone is not on record; a read shows its own day, whichever that was."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _spent_today(
-    spent: dict[date, Decimal], read_on: date | None, day: date, rate: Decimal | None
+    record: AccountRecord, spent: dict[date, Decimal], rate: Decimal | None, *, now: datetime
 ) -> Decimal | None:
-    """In USD. `read_on` is the account's day of its last read, `day` that in UTC, which is ahead
-    of the account's by no more than one."""
-    if rate is None or read_on is None or read_on < day - timedelta(days=1):
+    """In USD; None unless it was read today."""
+    read_at, read_on = record.last_read_at, record.last_read_on
+    if rate is None or read_at is None or read_on is None or read_at < day_began(now):
         return None
     return spent.get(read_on, _NOTHING) * rate
 

@@ -10,7 +10,7 @@ from typing import Any
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.operations.portfolio import Portfolio, portfolio
+from meta_autonomous.operations.portfolio import Portfolio, day_began, portfolio
 from meta_autonomous.operations.shapes import counts_of
 from meta_autonomous.ports.people import System
 from meta_autonomous.ports.records import AlertRecord
@@ -121,8 +121,7 @@ def status(
     """`now` is the local clock; on the sandbox, its own."""
     runtime = store.runtime()
     last = store.last_tick()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    ticks_today = store.ticks_since(midnight)
+    ticks_today = store.ticks_since(day_began(now))
     return StatusReport(
         system=system,
         mode=runtime.mode or system.mode,

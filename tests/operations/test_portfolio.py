@@ -51,7 +51,10 @@ def store(tmp_path: Path) -> Database:
         )
         database.save_account(
             AccountRecord(
-                account_id=account.id, currency=account.currency.code, last_read_on=TODAY
+                account_id=account.id,
+                currency=account.currency.code,
+                last_read_at=NOON,
+                last_read_on=TODAY,
             )
         )
     return database
@@ -104,9 +107,16 @@ def test_without_a_rate_nothing_in_dollars_is_made_up(store):
     assert seen(store).month_json()["left_out"] == []
 
 
-def test_what_was_read_days_ago_is_not_todays_spend(store):
-    assert clinic(store, now=NOON + timedelta(days=1)).spend_today_usd == 55
-    assert clinic(store, now=NOON + timedelta(days=2)).spend_today_usd is None
+def test_what_was_read_yesterday_is_not_todays_spend(store):
+    midnight = NOON.replace(hour=0) + timedelta(days=1)
+    assert clinic(store, now=midnight - timedelta(seconds=1)).spend_today_usd == 55
+    assert clinic(store, now=midnight).spend_today_usd is None
+
+
+def test_in_the_west_todays_read_tells_the_day_that_is_still_yesterday_there(store):
+    early = NOON.replace(hour=1) + timedelta(days=1)
+    store.save_account(replace(store.account(CLINIC), last_read_at=early))
+    assert clinic(store, now=early).spend_today_usd == 55
 
 
 def test_an_account_that_was_never_read_says_so(store):
