@@ -3,6 +3,10 @@
 Importing SQLAlchemy takes longer than such a command does all the rest. Only the usual is looked
 at here: a private file of our own, on a local disk, with tables of today. Everything else is
 None, and for `Database` to read, or to say what is wrong.
+
+A read-only connection can't remove the empty `-wal` and `-shm` files that SQLite makes to read a
+database with a write-ahead log; they stay until the next writer, who removes them as it closes.
+(`immutable=1` would make none, and would not see what stands in the log.)
 """
 
 import json
@@ -12,14 +16,13 @@ import stat
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from meta_autonomous.adapters import migrations
 from meta_autonomous.adapters.file_systems import NETWORK_FILE_SYSTEMS, file_system_of
+from meta_autonomous.adapters.migrations import REVISIONS
 from meta_autonomous.ports.records import Runtime, TestedPolicy
 
 _OTHERS: Final = 0o077
-_VERSIONS: Final = Path(migrations.__file__).with_name("versions")
 
 
 def runtime_of(path: Path, *, platform: str) -> Runtime | None:
@@ -37,11 +40,11 @@ def runtime_of(path: Path, *, platform: str) -> Runtime | None:
                 "WHERE platform = ?",
                 [platform],
             ).fetchone()
-    except (OSError, sqlite3.Error):
+        if version != (REVISIONS[-1],):
+            return None
+        return Runtime() if row is None else _runtime(*row)
+    except (OSError, sqlite3.Error, ValueError, TypeError, KeyError):  # the last three: its row
         return None
-    if version != (_newest_version(),):
-        return None
-    return Runtime() if row is None else _runtime(*row)
 
 
 def _runtime(
@@ -56,13 +59,7 @@ def _runtime(
         is_started=bool(is_started),
         changed_by=changed_by,
         changed_at=None if changed_at is None else datetime.fromisoformat(changed_at),
-        tested=None if tested is None else _tested(json.loads(tested)),
-    )
-
-
-def _tested(kept: dict[str, Any]) -> TestedPolicy:
-    return TestedPolicy(
-        digest=kept["digest"], dead=tuple(kept["dead"]), accepted=tuple(kept["accepted"])
+        tested=None if tested is None else TestedPolicy.of(json.loads(tested)),
     )
 
 
@@ -75,7 +72,3 @@ def _is_usual(path: Path) -> bool:
         and not folder.st_mode & stat.S_IWOTH
         and file_system_of(path) not in NETWORK_FILE_SYSTEMS
     )
-
-
-def _newest_version() -> str:
-    return max(file.name[:4] for file in _VERSIONS.glob("[0-9]*.py"))

@@ -11,6 +11,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 _NOTHING = Decimal(0)
+#: A projection that leaves less room than this below the caps is worth a warning.
+_NEARLY_ALL = Decimal("0.9")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,16 @@ class Pacing:
 
     @property
     def share(self) -> Decimal:
-        """Of what is allowed, the part that will be spent at this pace."""
-        return self.projected_usd / self.allowed_usd if self.allowed_usd else Decimal(1)
+        """Of what is allowed, the part that will be spent at this pace; where nothing is allowed,
+        all of it is taken by any spend."""
+        if not self.allowed_usd:
+            return Decimal(self.projected_usd > 0)
+        return self.projected_usd / self.allowed_usd
+
+    @property
+    def is_near(self) -> bool:
+        """Hardly any room is left below the caps, or none."""
+        return self.share > _NEARLY_ALL
 
 
 def days_of(month: date) -> int:

@@ -20,8 +20,6 @@ from meta_autonomous.ports.words import Json
 
 _MICROS: Final = Decimal(1_000_000)
 _NOTHING: Final = Decimal(0)
-#: A projection that leaves less room than this below the caps is worth a warning.
-_NEARLY_ALL: Final = Decimal("0.9")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +34,8 @@ class OwnLimit:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountStanding:
     """How one account stands. Amounts in USD are None in a currency without a rate, and of an
-    account that was not read yet; so is the ROAS of a window without spend."""
+    account that was not read yet, and `missing` says which; so is the ROAS of a window without
+    spend."""
 
     account_id: str
     name: str
@@ -49,6 +48,7 @@ class AccountStanding:
     alerts: tuple[str, ...]
     own_limits: tuple[OwnLimit, ...]
     month: Pacing | None
+    missing: str
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -65,20 +65,35 @@ class AccountStanding:
                 own.name: {"value": float(own.value), "everywhere": float(own.everywhere)}
                 for own in self.own_limits
             },
-            "month": None if self.month is None else month_json(self.month),
+            "month": None if self.month is None else _month_json(self.month),
         }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Portfolio:
+    """`month` is that of all accounts but those that are left out; None if all are."""
+
     accounts: tuple[AccountStanding, ...]
-    month: Pacing
+    month: Pacing | None
+
+    @property
+    def left_out(self) -> tuple[AccountStanding, ...]:
+        return tuple(account for account in self.accounts if account.month is None)
+
+    def month_json(self) -> dict[str, Any] | None:
+        if self.month is None:
+            return None
+        left_out = [
+            {"account_id": one.account_id, "name": one.name, "because": one.missing}
+            for one in self.left_out
+        ]
+        return _month_json(self.month) | {"left_out": left_out}
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Where the month's spend comes near what the daily cap allows in all, or past it."""
         month = self.month
-        if month.share <= _NEARLY_ALL:
+        if month is None or not month.is_near:
             return ()
         sentence = (
             f"At this pace {month.first:%B} ends at {month.projected_usd:,.0f} USD: "
@@ -112,13 +127,15 @@ def portfolio(
             said=said.get(account_id, {}),
             pending=pending[account_id],
             alerts=tuple(alert.key for alert in alerts.get(account_id, ())),
-            day=now.date(),
+            now=now,
         )
         for account_id in account_ids
     )
     cap = book.limits.max_daily_spend_usd
     known = [standing.month for standing in standings if standing.month is not None]
-    return Portfolio(accounts=standings, month=together(month, known, cap_usd=cap))
+    return Portfolio(
+        accounts=standings, month=together(month, known, cap_usd=cap) if known else None
+    )
 
 
 def _standing(
@@ -130,9 +147,9 @@ def _standing(
     said: Json,
     pending: int,
     alerts: tuple[str, ...],
-    day: date,
+    now: datetime,
 ) -> AccountStanding:
-    limits = book.limits_for(record.account_id, "")
+    day, limits = now.date(), book.limits_for(record.account_id, "")
     rate, today = rate_of(record.currency, rates), record.last_read_on
     spent: dict[date, Decimal] = {}
     value: dict[date, Decimal] = {}
@@ -148,7 +165,7 @@ def _standing(
         name=str(said.get("name") or ""),
         currency=record.currency,
         state=str(said.get("state") or ("ok" if today else "never read")),
-        spend_today_usd=_spent_today(spent, today, day, rate),
+        spend_today_usd=_spent_today(record, spent, rate, now=now),
         cap_usd=limits.max_daily_spend_usd,
         roas=sales / spend if spend > 0 else None,
         pending=pending,
@@ -163,15 +180,22 @@ def _standing(
             pace_days=limits.lookback_days,
             cap_usd=limits.max_daily_spend_usd,
         ),
+        missing="never read" if today is None else "no rate" if rate is None else "",
     )
 
 
+def day_began(now: datetime) -> datetime:
+    """What was read before it is not told as today's. An account's own midnight is another, but
+    its time zone is not on record; a read shows its own day, whichever that was."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def _spent_today(
-    spent: dict[date, Decimal], read_on: date | None, day: date, rate: Decimal | None
+    record: AccountRecord, spent: dict[date, Decimal], rate: Decimal | None, *, now: datetime
 ) -> Decimal | None:
-    """In USD. `read_on` is the account's day of its last read, `day` that in UTC, which is ahead
-    of the account's by no more than one."""
-    if rate is None or read_on is None or read_on < day - timedelta(days=1):
+    """In USD; None unless it was read today."""
+    read_at, read_on = record.last_read_at, record.last_read_on
+    if rate is None or read_at is None or read_on is None or read_at < day_began(now):
         return None
     return spent.get(read_on, _NOTHING) * rate
 
@@ -211,13 +235,14 @@ def rate_of(code: str | None, rates: Rates) -> Decimal | None:
         return None
 
 
-def month_json(month: Pacing) -> dict[str, Any]:
+def _month_json(month: Pacing) -> dict[str, Any]:
     return {
         "first_day": month.first.isoformat(),
         "spend_usd": _usd(month.spent_usd),
         "projected_usd": _usd(month.projected_usd),
         "allowed_usd": _usd(month.allowed_usd),
         "projected_pct": round(float(month.share), 4),
+        "is_near": month.is_near,
     }
 
 

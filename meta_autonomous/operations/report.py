@@ -16,7 +16,7 @@ from meta_autonomous.domain.entities import Level
 from meta_autonomous.domain.quantities import Rates
 from meta_autonomous.domain.verdict import Ruling
 from meta_autonomous.operations.calibration import Calibration, calibrate, holdout_shape
-from meta_autonomous.operations.portfolio import Portfolio, month_json, portfolio, rate_of
+from meta_autonomous.operations.portfolio import Portfolio, portfolio, rate_of
 from meta_autonomous.ports.people import System
 from meta_autonomous.ports.records import ActionRecord, AlertRecord, Trace
 from meta_autonomous.ports.store import Store
@@ -172,7 +172,7 @@ class Report:
             "pending": self.pending,
             "unpriced_accounts": list(self.unpriced),
             "break_even_roas": None if self.break_even is None else float(self.break_even),
-            "month": None if self.portfolio is None else month_json(self.portfolio.month),
+            "month": None if self.portfolio is None else self.portfolio.month_json(),
             "accounts": self.accounts(),
         }
 

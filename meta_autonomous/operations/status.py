@@ -10,7 +10,7 @@ from typing import Any
 from meta_autonomous.decision.limits import PolicyBook
 from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.quantities import Rates
-from meta_autonomous.operations.portfolio import Portfolio, month_json, portfolio
+from meta_autonomous.operations.portfolio import Portfolio, day_began, portfolio
 from meta_autonomous.operations.shapes import counts_of
 from meta_autonomous.ports.people import System
 from meta_autonomous.ports.records import AlertRecord
@@ -86,7 +86,7 @@ class StatusReport:
                 for alert in self.alerts
             ],
             "today": self.today(),
-            "month": month_json(self.portfolio.month),
+            "month": self.portfolio.month_json(),
             "accounts": [account.to_json() for account in self.portfolio.accounts],
             "warnings": list(self.portfolio.warnings),
         }
@@ -121,8 +121,7 @@ def status(
     """`now` is the local clock; on the sandbox, its own."""
     runtime = store.runtime()
     last = store.last_tick()
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    ticks_today = store.ticks_since(midnight)
+    ticks_today = store.ticks_since(day_began(now))
     return StatusReport(
         system=system,
         mode=runtime.mode or system.mode,

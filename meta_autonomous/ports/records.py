@@ -206,6 +206,13 @@ class TestedPolicy:
 
     __test__ = False  # pytest collects by name
 
+    @classmethod
+    def of(cls, kept: Json) -> "TestedPolicy":
+        """As it was stored. Raises KeyError or TypeError for anything else."""
+        return cls(
+            digest=kept["digest"], dead=tuple(kept["dead"]), accepted=tuple(kept["accepted"])
+        )
+
     @property
     def unaccepted(self) -> tuple[str, ...]:
         return tuple(guard for guard in self.dead if guard not in self.accepted)

@@ -23,7 +23,6 @@ _COLUMNS: Final = (
     Column("state", below="{}"),
     Column("other limits", below="{}"),
 )
-_NEARLY_ALL: Final = 0.9
 
 
 def accounts_table(accounts: Sequence[Json]) -> Iterator[Table]:
@@ -65,12 +64,23 @@ def _share(spent: str | None, cap: str) -> Decimal | None:
 
 
 def month_line(month: Json) -> Line:
-    """`November: $5,377 so far; $129,906 at this pace, 43% of the $300,000 …`"""
+    """`November: $5,377 so far; $129,906 at this pace, 43% of the $300,000 …`, and who is not in
+    these sums."""
     first = date.fromisoformat(str(month["first_day"]))
     share = float(month["projected_pct"])
-    tone = Tone.BAD if share > 1 else Tone.WARN if share > _NEARLY_ALL else Tone.PLAIN
+    tone = Tone.BAD if share > 1 else Tone.WARN if month["is_near"] else Tone.PLAIN
     return line(
         f"{first:%B}: {usd(month['spend_usd'])} so far; ",
         Span(f"{usd(month['projected_usd'])} at this pace", tone),
         f", {percent(round(share, 2))} of the {usd(month['allowed_usd'])} that the cap allows",
+        *_without(month["left_out"]),
     )
+
+
+def _without(left_out: Sequence[Json]) -> Iterator[Span]:
+    if left_out:
+        each = ", ".join(
+            f"{clean(str(one['name'] or one['account_id']))} ({one['because']})"
+            for one in left_out
+        )
+        yield Span(f"; without {each}", Tone.WARN)

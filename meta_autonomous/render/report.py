@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
-from meta_autonomous.operations.portfolio import month_json
 from meta_autonomous.operations.report import OUTCOMES, Report
 from meta_autonomous.render.banner import banner
 from meta_autonomous.render.calibration import holdout_sentences
@@ -63,7 +62,9 @@ def _blocks(report: Report, written: str) -> Iterator[Block]:
     told = f"{usd(today.spent_usd)} / {usd(report.cap_usd)} ({percent(share)})"
     yield Bar("Today", share, told)
     if report.portfolio is not None:
-        yield month_line(month_json(report.portfolio.month))
+        month = report.portfolio.month_json()
+        if month is not None:
+            yield month_line(month)
         accounts = tuple(accounts_table(report.accounts()))
         if accounts:
             yield Line()

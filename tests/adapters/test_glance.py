@@ -104,6 +104,18 @@ def test_whatever_is_unusual_is_left_to_the_database(database, path, monkeypatch
     assert runtime_of(path, platform="meta") is None
 
 
-def test_it_knows_the_newest_schema_without_asking_the_schema():
-    assert glance._newest_version() == schema.HEAD
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("tested", "{"), ("tested", "{}"), ("tested", "[]"), ("tested", '{"digest":"d","dead":1}'),
+     ("changed_at", "yesterday"), ("changed_at", 7)],
+)  # fmt: skip
+def test_a_row_that_is_none_of_ours_is_left_to_the_database(database, path, column, value):
+    database.set_mode("auto", event=turned("mode_changed"))
+    assert runtime_of(path, platform="meta").mode == "auto"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"UPDATE runtime_switches SET {column} = ?", [value])
+    assert runtime_of(path, platform="meta") is None
+
+
+def test_network_file_systems_are_known_by_name():
     assert "nfs4" in file_systems.NETWORK_FILE_SYSTEMS

@@ -72,5 +72,14 @@ def test_several_accounts_share_one_cap():
     assert both.share == 2
 
 
-def test_without_any_room_all_of_it_is_taken():
-    assert together(APRIL_11, [], cap_usd=Decimal(0)).share == 1
+def test_where_nothing_is_allowed_any_spend_takes_all_of_it():
+    one = paced(spent(date(2026, 4, 1), date(2026, 4, 10)))
+    taken = together(APRIL_11, [one], cap_usd=Decimal(0))
+    assert (taken.share, taken.is_near) == (1, True)
+    untouched = together(APRIL_11, [], cap_usd=Decimal(0))
+    assert (untouched.share, untouched.is_near) == (0, False)
+
+
+@pytest.mark.parametrize(("dollars", "is_near"), [(180, False), (181, True), (300, True)])
+def test_a_month_is_near_its_caps_above_nine_tenths(dollars, is_near):
+    assert paced(spent(date(2026, 3, 1), APRIL_11, dollars)).is_near is is_near

@@ -51,7 +51,10 @@ def store(tmp_path: Path) -> Database:
         )
         database.save_account(
             AccountRecord(
-                account_id=account.id, currency=account.currency.code, last_read_on=TODAY
+                account_id=account.id,
+                currency=account.currency.code,
+                last_read_at=NOON,
+                last_read_on=TODAY,
             )
         )
     return database
@@ -96,12 +99,24 @@ def test_without_a_rate_nothing_in_dollars_is_made_up(store):
     client = clinic(store, rates={})
     assert (client.spend_today_usd, client.month) == (None, None)
     assert client.roas == 6  # a ratio needs no rate
-    assert seen(store, rates={}).month.spent_usd == 1000
+    told = seen(store, rates={})
+    assert told.month.spent_usd == 1000
+    assert told.month_json()["left_out"] == [
+        {"account_id": CLINIC, "name": "Clinic", "because": "no rate"}
+    ]
+    assert seen(store).month_json()["left_out"] == []
 
 
-def test_what_was_read_days_ago_is_not_todays_spend(store):
-    assert clinic(store, now=NOON + timedelta(days=1)).spend_today_usd == 55
-    assert clinic(store, now=NOON + timedelta(days=2)).spend_today_usd is None
+def test_what_was_read_yesterday_is_not_todays_spend(store):
+    midnight = NOON.replace(hour=0) + timedelta(days=1)
+    assert clinic(store, now=midnight - timedelta(seconds=1)).spend_today_usd == 55
+    assert clinic(store, now=midnight).spend_today_usd is None
+
+
+def test_in_the_west_todays_read_tells_the_day_that_is_still_yesterday_there(store):
+    early = NOON.replace(hour=1) + timedelta(days=1)
+    store.save_account(replace(store.account(CLINIC), last_read_at=early))
+    assert clinic(store, now=early).spend_today_usd == 55
 
 
 def test_an_account_that_was_never_read_says_so(store):
@@ -115,6 +130,8 @@ def test_an_account_that_was_never_read_says_so(store):
         None,
         None,
     )
+    assert (told.month, told.month_json(), told.warnings) == (None, None, ())
+    assert [(each.account_id, each.missing) for each in told.left_out] == [("3003", "never read")]
 
 
 def test_the_limits_that_differ_for_a_client_are_shown(store):

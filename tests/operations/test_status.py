@@ -76,9 +76,11 @@ def test_todays_ticks_are_added_up_with_their_shares(offered):
 
 
 def test_yesterdays_ticks_are_not_todays(offered):
-    today = shown(offered, hours=15)["today"]  # past midnight
-    assert today["ticks"] == 0
-    assert today["spend_usd"] == "0.00"
+    told = shown(offered, hours=15)  # past midnight
+    assert told["today"]["ticks"] == 0
+    assert told["today"]["spend_usd"] == "0.00"
+    assert [account["spend_usd"] for account in told["accounts"]] == [None]
+    assert [account["spend_usd"] for account in shown(offered)["accounts"]] == ["1069.79"]
 
 
 def test_spend_stands_against_the_cap(offered):

@@ -11,6 +11,7 @@ from meta_autonomous.render.portfolio import accounts_table, month_line
 MONTH = {
     "first_day": "2026-11-01", "spend_usd": "5377.24", "projected_usd": "129905.66",
     "allowed_usd": "300000.00", "projected_pct": 0.433,
+    "is_near": False, "left_out": [],
 }  # fmt: skip
 
 
@@ -47,12 +48,22 @@ def test_a_single_account_without_limits_of_its_own_needs_no_table():
 
 
 @pytest.mark.parametrize(
-    ("share", "tone"), [(0.9, Tone.PLAIN), (0.91, Tone.WARN), (1.01, Tone.BAD)]
+    ("share", "is_near", "tone"),
+    [(0.9, False, Tone.PLAIN), (0.9, True, Tone.WARN), (1.01, True, Tone.BAD)],
 )
-def test_the_month_is_a_line_that_warns_near_the_caps(share, tone):
-    told = month_line(MONTH | {"projected_pct": share})
+def test_the_month_is_a_line_that_warns_near_the_caps(share, is_near, tone):
+    told = month_line(MONTH | {"projected_pct": share, "is_near": is_near})
     assert plain_text(Document.of(told)) == (
         f"November: $5,377 so far; $129,906 at this pace, {share:.0%} of the $300,000 that the "
         "cap allows\n"
     )
     assert [tone_of(piece) for piece in told.pieces][1] is tone
+
+
+def test_the_month_names_the_accounts_that_are_not_in_its_sums():
+    left_out = [
+        {"account_id": "2002", "name": "Clinic", "because": "no rate"},
+        {"account_id": "3003", "name": "", "because": "never read"},
+    ]
+    told = plain_text(Document.of(month_line(MONTH | {"left_out": left_out})))
+    assert told.endswith("that the cap allows; without Clinic (no rate), 3003 (never read)\n")

@@ -177,7 +177,7 @@ def test_alerts_and_doubts_stand_in_the_dashboard():
 def test_the_month_its_warning_and_every_account_stand_in_the_dashboard():
     month = {
         "first_day": "2026-11-01", "spend_usd": "50000.00", "projected_usd": "290000.00",
-        "allowed_usd": "300000.00", "projected_pct": 0.9667,
+        "allowed_usd": "300000.00", "projected_pct": 0.9667, "left_out": [], "is_near": True,
     }  # fmt: skip
     each = {
         "account_id": "1", "currency": "USD", "state": "ok", "spend_usd": "70.00",

@@ -9,6 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, func, inspect, select
 
+from meta_autonomous.adapters import migrations
 from meta_autonomous.adapters.database.tables import (
     append_only_statements,
     metadata,
@@ -16,8 +17,7 @@ from meta_autonomous.adapters.database.tables import (
 )
 from meta_autonomous.ports.errors import ConfigError
 
-#: Every revision in `migrations/versions`, oldest first.
-REVISIONS: Final = ("0001", "0003", "0004")
+REVISIONS: Final = migrations.REVISIONS
 HEAD: Final = REVISIONS[-1]
 MIGRATIONS: Final = Path(__file__).parent.parent / "migrations"
 

@@ -25,16 +25,7 @@ def runtime(unit: Unit) -> Runtime:
         is_started=row.is_started,
         changed_by=row.changed_by,
         changed_at=row.changed_at,
-        tested=_tested(row.tested),
-    )
-
-
-def _tested(text: str | None) -> TestedPolicy | None:
-    if text is None:
-        return None
-    kept: dict[str, Any] = texts.parsed(text)
-    return TestedPolicy(
-        digest=kept["digest"], dead=tuple(kept["dead"]), accepted=tuple(kept["accepted"])
+        tested=None if row.tested is None else TestedPolicy.of(texts.parsed(row.tested)),
     )
 
 
