@@ -15,7 +15,8 @@ import typer
 from meta_autonomous.cli.logs import redacted
 from meta_autonomous.cli.usage import WrongUsage
 from meta_autonomous.domain.exit_code import ExitCode
-from meta_autonomous.domain.text import advised, nearest, sentence
+from meta_autonomous.domain.likeness import nearest
+from meta_autonomous.domain.text import advised, sentence
 from meta_autonomous.ports.errors import MetaAutoError
 from meta_autonomous.render.output import complain, show_json
 from meta_autonomous.render.text import visible

@@ -23,7 +23,7 @@ _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def statuses(words: Sequence[str]) -> "list[ActionStatus]":
     from meta_autonomous.domain.action import ActionStatus
-    from meta_autonomous.domain.text import nearest
+    from meta_autonomous.domain.likeness import nearest
 
     known = {status.value for status in ActionStatus}
     for word in words:

@@ -72,7 +72,7 @@ def _accepted(mode: Mode, guards: list[str]) -> list[str]:
         raise WrongUsage("--accept goes with `mode set auto` only.")
     if guards:
         from meta_autonomous.decision.selftest import GUARDS
-        from meta_autonomous.domain.text import nearest
+        from meta_autonomous.domain.likeness import nearest
 
         unknown = next((guard for guard in guards if guard not in GUARDS), None)
         if unknown is not None:

@@ -12,7 +12,7 @@ from meta_autonomous.config.fields import KEYS, SettingFields
 from meta_autonomous.config.keys import FX, FX_PREFIX
 from meta_autonomous.config.problems import Problem, SettingsError, written
 from meta_autonomous.decision.limits import Limits
-from meta_autonomous.domain.text import nearest
+from meta_autonomous.domain.likeness import nearest
 
 Settings = TypeVar("Settings", bound=SettingFields)
 

@@ -24,7 +24,7 @@ from meta_autonomous.decision.limits import (
     Scope,
     is_looser,
 )
-from meta_autonomous.domain.text import nearest
+from meta_autonomous.domain.likeness import nearest
 
 #: The keys of an [[override]] that are not limits.
 _WHOSE: Final = ("account", "match", "allow_looser")

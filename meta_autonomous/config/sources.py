@@ -20,8 +20,8 @@ from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import CONFIG_VARIABLE, FX, FX_PREFIX, PREFIX, Key
 from meta_autonomous.config.problems import Problem, SettingsError
 from meta_autonomous.config.values import holds_password
+from meta_autonomous.domain.likeness import nearest
 from meta_autonomous.domain.quantities import OFFSETS
-from meta_autonomous.domain.text import nearest
 
 
 class Source(StrEnum):

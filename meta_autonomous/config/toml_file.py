@@ -14,7 +14,7 @@ from typing import Any, Final
 from meta_autonomous.config.fields import KEYS
 from meta_autonomous.config.keys import FX, FX_PREFIX, TABLES, Key, Shape
 from meta_autonomous.config.problems import Problem, SettingsError, written
-from meta_autonomous.domain.text import nearest
+from meta_autonomous.domain.likeness import nearest
 
 SCOPE: Final = "scope"
 OVERRIDE: Final = "override"

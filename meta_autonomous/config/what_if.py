@@ -12,7 +12,7 @@ from meta_autonomous.config.problems import Problem, SettingsError
 from meta_autonomous.config.settings import AutonomousSettings
 from meta_autonomous.decision.limits import Limits
 from meta_autonomous.decision.tick_case import Circumstances
-from meta_autonomous.domain.text import nearest
+from meta_autonomous.domain.likeness import nearest
 
 _MODE: Final = "meta_auto_mode"
 _LIMITS: Final = tuple(item.name for item in fields(Limits))

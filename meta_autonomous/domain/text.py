@@ -1,8 +1,6 @@
 """Text for people: foreign text made harmless to look at, sentences put together."""
 
 import unicodedata
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Final
 
 LONGEST_NAME: Final = 120
@@ -38,18 +36,6 @@ def advised(message: str, remedy: str) -> str:
     if not remedy:
         return sentence(message)
     return f"{sentence(message)} {sentence(remedy[0].upper() + remedy[1:])}"
-
-
-def nearest(name: str, known: Iterable[str], *, likeness: int = 60) -> str:
-    """``did you mean X?``, or nothing when no known name is so like it; 100 is the same."""
-    names = list(known)
-    parts = [
-        each
-        for each in names
-        if each.endswith((f"_{name}", f".{name}")) or each.startswith(f"{name}:")
-    ]
-    found = parts or get_close_matches(name, names, n=1, cutoff=likeness / 100)
-    return f"did you mean {found[0]}?" if found else ""
 
 
 def _spelt(sign: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from meta_autonomous.domain.exit_code import ExitCode
-from meta_autonomous.domain.text import advised, nearest
+from meta_autonomous.domain.likeness import nearest
+from meta_autonomous.domain.text import advised
 from meta_autonomous.operations.by_person import Handled, only_managers
 from meta_autonomous.ports.people import Actor
 from meta_autonomous.ports.store import Store

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.entities import Level
-from meta_autonomous.domain.text import nearest
+from meta_autonomous.domain.likeness import nearest
 from meta_autonomous.domain.verdict import Effect, Flip, Verdict
 from meta_autonomous.operations.shapes import measure, verdict_shape
 from meta_autonomous.operations.telling import sentences

@@ -80,12 +80,7 @@ def _blocks(report: Json) -> Iterator[Block]:
     yield line(Span(counts_text(report), Tone.STRONG))
     if report.get("break_even_roas") is not None:
         yield break_even_line(report["break_even_roas"])
-    for alert in report["alerts"]:
-        yield line(Span("Alert: ", Tone.WARN), said(alert))
-    for account in report["accounts"]:
-        yield from _account(account)
-    for error in report["errors"]:
-        yield line(Span("Error: ", Tone.BAD), said(error))
+    yield from _troubles(report)
     for warning in report.get("warnings", ()):
         yield line(Span("Warning: ", Tone.WARN), visible_sentence(warning))
     if report["actions_queued"] and not report["dry_run"]:
@@ -200,10 +195,34 @@ def _seconds(started: str | None, completed: str | None) -> int | None:
     return round(length.total_seconds())
 
 
-def _account(account: Json | str) -> Sequence[Line]:
+def _troubles(report: Json) -> Iterator[Line]:
+    """Alerts, accounts and errors. What is wrong with an account is told once."""
+    in_errors = _told_by_errors(report)
+    for alert in report["alerts"]:
+        if said(alert) not in in_errors.values():
+            yield line(Span("Alert: ", Tone.WARN), said(alert))
+    for account in report["accounts"]:
+        if account["account_id"] not in in_errors:
+            yield from _account(account)
+    for error in report["errors"]:
+        yield line(Span("Error: ", Tone.BAD), said(error))
+
+
+def _told_by_errors(report: Json) -> Mapping[str, str]:
+    """The accounts whose trouble stands in an error, with the alert that would say the same."""
+    return {
+        account["account_id"]: visible_sentence(f"Ad account {account['account_id']}: {trouble}")
+        for account in report["accounts"]
+        if (trouble := account.get("error"))
+        and any(
+            str(error).startswith(f"account {account['account_id']}: {trouble}")
+            for error in report["errors"]
+        )
+    }
+
+
+def _account(account: Json) -> Sequence[Line]:
     """A line for an account that was not simply read."""
-    if isinstance(account, str):
-        return ()
     state = str(account.get("status") or account.get("state") or "ok")
     if state == "ok":
         return ()

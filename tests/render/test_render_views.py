@@ -65,9 +65,28 @@ def test_errors_alerts_and_troubled_accounts_are_told():
     text = plain_text(tick_document(report))
     assert "Error: account 9001: the token was refused\\x1b[0m" in text
     assert "Alert: Token refused." in text
-    assert "Account 9001: failed: the token was refused" in text
     assert "9002" not in text
     assert "requests to Meta" in text
+
+
+def test_an_accounts_trouble_is_told_once():
+    refused = {"account_id": "9001", "state": "failed", "error": "the token was refused"}
+    same = {"key": "auth:9001", "message": "Ad account 9001: the token was refused"}
+    other = {"key": "penalised:9001", "message": "Look into it: the token was refused"}
+    report = tick_report(
+        platform="meta",
+        errors=["account 9001: the token was refused. Make a new one."],
+        alerts=[same, other],
+        accounts=[refused],
+    )
+    text = plain_text(tick_document(report))
+    assert [told for told in text.splitlines() if "the token was refused" in told] == [
+        "Alert: Look into it: the token was refused",
+        "Error: account 9001: the token was refused. Make a new one.",
+    ]
+    unsaid = plain_text(tick_document(report | {"errors": ["account 90: no", "account 9001: no"]}))
+    assert "Account 9001: failed: the token was refused" in unsaid
+    assert "Alert: Ad account 9001: the token was refused" in unsaid
 
 
 def test_no_action_is_said_in_words():
