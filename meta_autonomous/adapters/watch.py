@@ -43,7 +43,9 @@ class OutsideWatch:
     async def failed(self, *, exit_code: int, at: datetime) -> None:
         """What was measured last stands, but for when it ran and how it ended."""
         try:
-            known = self.metrics_file.read_text(encoding="utf-8")
+            # To read a pipe would wait for a writer, and some devices never end.
+            is_file = self.metrics_file.is_file()
+            known = self.metrics_file.read_text(encoding="utf-8") if is_file else ""
         except OSError:
             known = ""
         if known:

@@ -3,7 +3,6 @@
 A traceback is shown only with ``--debug``, and never with a token in it.
 """
 
-import os
 import re
 import traceback
 from collections.abc import Sequence
@@ -140,7 +139,7 @@ def _wrong_value(error: Exception) -> str:
 
 def _of_the_system(error: OSError) -> Failure:
     where = f"{error.filename}: " if error.filename else ""
-    reason = os.strerror(error.errno) if error.errno else str(error)
+    reason = error.strerror or str(error)
     return Failure(
         exit_code=ExitCode.INTERNAL,
         code="system",

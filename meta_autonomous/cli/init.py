@@ -59,18 +59,20 @@ def init(
         )
     if not (settings or force or session.as_json) and _somebody_is_there():
         given = _asked(session, path)
+    from meta_autonomous.adapters.whole_file import replaceable
     from meta_autonomous.bootstrap import open_store
     from meta_autonomous.render.setup import made_document
 
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with _draft(given, path.parent) as draft:
-        session.permit(session.with_config(draft).settings(), Role.ADMIN)
-        is_there = path.exists()  # perhaps only since the first question
-        kept = _kept(path, draft) if is_there else None
-        draft.replace(path)
-    loaded = session.with_config(path).settings()
-    with open_store(loaded, create=True):
-        pass
+    place = replaceable(path)  # behind a link, which stays
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _draft(given, place.parent) as draft:
+        loaded = session.with_config(draft).settings()
+        session.permit(loaded, Role.ADMIN)
+        with open_store(loaded, create=True):
+            pass  # what can fail comes first: the configuration that is there stands till then
+        is_there = place.exists()  # perhaps only since the first question
+        kept = _kept(place, draft) if is_there else None
+        draft.replace(place)
     shaped = {
         "config": str(path),
         "replaced": is_there,

@@ -72,6 +72,11 @@ def configure(*, as_json: bool, debug: bool) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
+def are_json() -> bool:
+    """Whether a collector reads stderr, which then has to hold nothing but these lines."""
+    return any(isinstance(one.formatter, _Json) for one in logging.getLogger().handlers)
+
+
 @contextmanager
 def only_of_trouble(*, is_wanted: bool) -> Iterator[Callable[[], None]]:
     """Text for a person waits until it is known how the run ends. Whoever calls what is given says

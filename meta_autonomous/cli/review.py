@@ -51,7 +51,8 @@ def review(
     platform: str,
     now: datetime,
 ) -> "list[Handled]":
-    """Show each and do what is pressed; what became of those decided, in order."""
+    """Show each and do what is pressed; what became of those decided, in order. Ctrl-C is passed
+    on once it is told what was decided."""
     done: list[Handled] = []
     for place, record in enumerate(records, start=1):
         output.show(
@@ -59,7 +60,11 @@ def review(
                 Line(), line(Span(f"{place} of {len(records)}", Tone.QUIET)), card(record, now)
             )
         )
-        key = _pressed(record, platform=platform, now=now)
+        try:
+            key = _pressed(record, platform=platform, now=now)
+        except KeyboardInterrupt:
+            output.show(Document.of(Line(), line(_summary(len(records), done))))
+            raise
         if key is Key.QUIT:
             break
         if key in deeds:
@@ -87,7 +92,7 @@ def _pressed(record: "ActionRecord", *, platform: str, now: datetime) -> Key:
     while True:
         try:
             key = Key(typer.getchar().lower().replace(_ESCAPE, Key.QUIT.value))
-        except (KeyboardInterrupt, EOFError):  # Ctrl-C, Ctrl-D
+        except EOFError:  # Ctrl-D
             return Key.QUIT
         except ValueError:
             continue

@@ -37,7 +37,7 @@ def tick(
     Read every ad account, decide, execute or queue, report.
     """
     session = Session.of(context, as_json=as_json)
-    from meta_autonomous.cli.logs import only_of_trouble
+    from meta_autonomous.cli.logs import are_json, only_of_trouble
 
     loaded = session.settings()
     actor = session.permit(loaded, Role.TICKER)
@@ -49,7 +49,7 @@ def tick(
         actor,
         accounts,
         dry_run=dry_run,
-        shows_progress=not (quiet or session.as_json),
+        shows_progress=not (quiet or session.as_json or are_json()),
     )
     try:
         with only_of_trouble(is_wanted=quiet) as went_well:

@@ -1,6 +1,7 @@
 """`init` at a real terminal: it asks, tries each answer against a served Meta, and writes."""
 
 import json
+import os
 import re
 import stat
 import tomllib
@@ -219,6 +220,51 @@ def test_who_begins_anew_keeps_what_was_there_and_is_told_where(meta_auto: MetaA
     assert kept.read_bytes() == own, "an older copy stays"
     same = meta_auto("init", "--force", "--set", "max_daily_spend_usd=5", "--json").json
     assert (same["replaced"], same["kept"]) == (True, None), "nothing was lost"
+
+
+def test_where_no_database_can_be_made_the_configuration_stands(
+    meta_auto: MetaAuto, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert meta_auto("init", "--set", "max_daily_spend_usd=77").code == 0
+    before = file_of(home).read_bytes()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("META_AUTO_STATE_DIR", "/proc/no/such/place")
+        assert meta_auto("init", "--force").code == 1
+    assert file_of(home).read_bytes() == before
+    assert list(file_of(home).parent.iterdir()) == [file_of(home)]
+
+
+def test_who_failed_may_try_again(
+    meta_auto: MetaAuto, home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("META_AUTO_STATE_DIR", "/proc/no/such/place")
+        assert meta_auto("init").code == 1
+    assert left_behind(home) == []
+    assert meta_auto("init").code == 0
+
+
+def test_a_link_to_the_configuration_stays_one(meta_auto: MetaAuto, home: Path):
+    link, real = home / "link.toml", home / "kept" / "real.toml"
+    link.symlink_to("kept/real.toml")
+    assert meta_auto("--config", str(link), "init").code == 0
+    old = real.read_bytes()
+    done = meta_auto(
+        "--config", str(link), "init", "--force", "--set", "max_daily_spend_usd=5", "--json"
+    )
+    assert done.json["config"] == str(link)
+    assert Path(done.json["kept"]).read_bytes() == old
+    assert link.is_symlink()
+    assert b"max_daily_spend_usd = 5" in real.read_bytes()
+
+
+def test_a_pipe_is_no_place_for_a_configuration(meta_auto: MetaAuto, home: Path):
+    pipe = home / "pipe"
+    os.mkfifo(pipe)
+    refused = meta_auto("--config", str(pipe), "init", "--force")
+    assert refused.code == 1
+    assert f"{pipe}: It is no regular file" in refused.err
+    assert pipe.is_fifo()
 
 
 @pytest.mark.parametrize(

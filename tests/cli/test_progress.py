@@ -1,5 +1,6 @@
 """A tick at a terminal says what it is at, and leaves nothing of that behind."""
 
+import json
 import os
 import pty
 import re
@@ -79,6 +80,13 @@ def test_it_is_on_stderr_and_the_output_is_that_of_a_pipe(home):
 def test_whoever_wants_no_words_sees_none(home, options):
     _, shown = with_errors_at_a_terminal(home, "tick", *options)
     assert shown == ""
+
+
+def test_between_json_logs_there_is_no_line(home):
+    _, shown = with_errors_at_a_terminal(home, "--log-format", "json", "tick", COLUMNS="40")
+    lines = shown.splitlines()
+    assert lines
+    assert {json.loads(line)["level"] for line in lines} <= {"info", "warning"}
 
 
 def test_a_terminal_that_can_not_move_its_cursor_is_sent_nothing(home):

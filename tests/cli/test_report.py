@@ -1,6 +1,7 @@
 """`report`: a look back that can be mailed, and that no campaign's name can break out of."""
 
 import base64
+import os
 import re
 import shutil
 import stat
@@ -226,6 +227,19 @@ def test_a_file_that_can_not_be_written_is_told(meta_auto):
     ran = meta_auto("report", "--html", "/no/such/folder/page.html")
     assert ran.code == 1
     assert "No such file" in ran.err
+
+
+def test_the_file_a_link_names_is_written_and_a_pipe_stays_one(meta_auto, home):
+    link, pipe = home / "link.html", home / "pipe"
+    link.symlink_to("real.html")
+    os.mkfifo(pipe)
+    assert meta_auto("report", "--html", str(link)).code == 0
+    assert link.is_symlink()
+    assert (home / "real.html").read_text().startswith("<!DOCTYPE html>")
+    refused = meta_auto("report", "--html", str(pipe))
+    assert refused.code == 1
+    assert f"{pipe}: No such device or address" in refused.err
+    assert pipe.is_fifo()
 
 
 @pytest.mark.slow

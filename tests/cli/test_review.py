@@ -37,14 +37,16 @@ def test_one_key_each_decides(meta_auto: MetaAuto, home: Path):
     assert (status[first], status[second], status[third]) == ("executed", "rejected", "suggested")
 
 
-@pytest.mark.parametrize("key", ["\x1b", "\x03", "\x04"])
-def test_whoever_leaves_decides_nothing(meta_auto: MetaAuto, home: Path, key: str):
+@pytest.mark.parametrize(("key", "code"), [("\x1b", 0), ("\x03", 130), ("\x04", 0)])
+def test_whoever_leaves_decides_nothing(meta_auto: MetaAuto, home: Path, key: str, code: int):
     assert meta_auto("tick", "-q").code == 0
     with at("suggestions", "review", home=home) as (terminal, ran):
         terminal.until(CHOICES)
         terminal.press(key)
         terminal.until("left as they are")
-    assert ran.returncode == 0
+        if code:
+            terminal.until("Interrupted.")
+    assert ran.returncode == code
 
 
 def test_without_a_terminal_it_says_what_to_run(meta_auto: MetaAuto):

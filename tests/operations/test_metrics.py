@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -296,6 +297,16 @@ def test_the_file_is_replaced_whole_and_readable_for_whom_it_is(tmp_path, is_for
 def test_a_file_that_can_not_be_written_is_a_warning(tmp_path, caplog):
     OutsideWatch(metrics_file=tmp_path / "no" / "folder" / "m.prom").show("a 1\n")
     assert "can't be written: No such file or directory" in caplog.text
+
+
+def test_a_pipe_that_nobody_reads_holds_no_failure_up(tmp_path, caplog):
+    pipe = tmp_path / "m.prom"
+    os.mkfifo(pipe)
+    watch = OutsideWatch(metrics_file=pipe)
+    watch.show("a 1\n")
+    asyncio.run(asyncio.wait_for(watch.failed(exit_code=1, at=NOON), timeout=5))
+    assert "can't be written: No such device or address" in caplog.text
+    assert pipe.is_fifo()
 
 
 def test_a_tick_that_ended_by_an_error_says_so_in_what_was_measured_before(tmp_path):
