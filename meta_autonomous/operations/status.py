@@ -65,6 +65,7 @@ class StatusReport:
         return {
             "platform": self.system.platform,
             "enabled": self.system.is_enabled and self.is_started,
+            "started": self.is_started,
             "mode": self.mode,
             "is_running": self.is_running,
             "interval_seconds": self.system.interval_seconds,
