@@ -776,6 +776,7 @@ def test_a_stopped_system_decides_nothing_and_says_so(live):
     assert (told["started"], told["enabled"]) == (False, True)
     assert report.exit_code == 0
     assert told["campaigns_evaluated"] == told["actions_generated"] == 0
+    assert told["spend_today_usd"] is None  # nothing was read
     assert not [one for one in live.sandbox.requests if "act_" in one.target]
 
 
