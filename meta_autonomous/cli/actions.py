@@ -78,7 +78,8 @@ def undo(
 ) -> int:
     """Put back exactly what an executed action replaced.
 
-    Only if the present value is still ours; caps and Meta's own limits still bind.
+    Only if the present value is still ours. Caps, the day's spend, creatives that may not run
+    and Meta's own limits still bind.
     """
     session = Session.of(context, as_json=as_json)
     if sum((bool(ids), tick is not None, from_time is not None)) != 1:

@@ -9,8 +9,14 @@ from typing import Final, Protocol
 from meta_autonomous.decision.context import Situation, Totals
 from meta_autonomous.decision.safety import BLAST_RADIUS
 from meta_autonomous.decision.safety_spend import WORST_OVERSPEND
-from meta_autonomous.domain.action import ActionStatus, ActionType, Outcome
+from meta_autonomous.domain.action import ActionStatus, Outcome
 from meta_autonomous.domain.verdict import Effect, Ruling
+from meta_autonomous.operations.hard_stop_alerts import (
+    PREFIX,
+    follow_hard_stops,
+    hard_stop_message,
+    said_at_first,
+)
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports.records import ActionRecord, AlertRecord
@@ -34,11 +40,6 @@ class AlertMaker(Protocol):
     ) -> AlertRecord: ...
 
 
-_HARD_STOP_WORDS: Final = {
-    Outcome.EXECUTED: "It was paused automatically.",
-    Outcome.QUEUED: "It waits for a person's approval.",
-    Outcome.IN_DOUBT: "Whether the pause took effect is being settled.",
-}
 #: Alerts whose condition every complete tick looks at afresh: absent means cleared.
 _REVIEWED: Final = (
     "auth:",
@@ -64,16 +65,13 @@ def review_alerts(world: World, report: TickReport, *, now: datetime) -> None:
     for alert in world.store.open_alerts():
         if alert.key not in present and _is_over(alert, report, world, now):
             world.store.clear_alert(alert.key, at=now, who=WORKER)
+    follow_hard_stops(world.store, at=now, who=WORKER)
     report.alerts = world.store.open_alerts()
 
 
 def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime) -> bool:
-    if alert.key.startswith("hard_stop:"):
-        return (
-            alert.acknowledged_by is not None
-            or now - alert.raised_at >= HARD_STOP_STANDS
-            or _was_undone(alert, world)
-        )
+    if alert.key.startswith(PREFIX):  # an undo's end is seen by following the pause
+        return alert.acknowledged_by is not None or now - alert.raised_at >= HARD_STOP_STANDS
     if alert.key.startswith("dead_guard:"):
         return True  # it rests on the policy alone, which every tick knows
     if alert.key == TOKEN_EXPIRING:
@@ -86,13 +84,6 @@ def _is_over(alert: AlertRecord, report: TickReport, world: World, now: datetime
     account_id = alert.key.partition(":")[2]
     # Of what was not looked at nothing is known, so it is not over.
     return account_id in report.situations if account_id else bool(report.situations)
-
-
-def _was_undone(alert: AlertRecord, world: World) -> bool:
-    undone = world.store.actions(
-        statuses=[ActionStatus.UNDONE], entity_id=alert.entity_id, since=alert.raised_at
-    )
-    return any(record.type is ActionType.PAUSE for record in undone)
 
 
 def _conditions(report: TickReport, world: World, now: datetime) -> Iterator[AlertRecord]:
@@ -169,16 +160,14 @@ def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRe
     for decision, _, handled in report.decided:
         action = decision.action
         if action.is_hard_stop and handled.outcome is not Outcome.UNCHANGED:
-            done = _HARD_STOP_WORDS.get(
-                handled.outcome, "It could not be paused, and goes on spending. Look at it."
+            message = hard_stop_message(
+                reason=action.reason,
+                level=action.entity.level,
+                entity_id=action.entity.id,
+                name=action.entity.name,
+                done=said_at_first(handled.outcome),
             )
-            yield alert_of(
-                f"hard_stop:{action.entity.id}",
-                "critical",
-                f"{action.reason} ({action.entity.level} {action.entity.id}, "
-                f"{action.entity.name}). {done}",
-                action.entity.id,
-            )
+            yield alert_of(f"{PREFIX}{action.entity.id}", "critical", message, action.entity.id)
         if any(
             v.rule == BLAST_RADIUS.id and v.effect is Effect.DEMOTES for v in decision.verdicts
         ):

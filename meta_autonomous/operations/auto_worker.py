@@ -116,10 +116,17 @@ async def _take_accounts(
             report.accounts[account_id] = AccountState(account_id, state="locked")
     if ids and not mine:
         raise Busy(
-            "Another tick is working on every account.",
-            remedy="Nothing to do: the other tick does the work. Look at `meta-auto status`.",
+            f"Another command is working on {_told(ids)}: a tick, or a person's approval or undo.",
+            remedy="Try again in a minute; after a tick there is nothing left to do.",
         )
     return tuple(mine)
+
+
+def _told(account_ids: Sequence[str]) -> str:
+    """Names an account alone; of several it is enough that none is free."""
+    if len(account_ids) == 1:
+        return f"ad account {account_ids[0]}"
+    return f"each of the {len(account_ids)} ad accounts"
 
 
 async def _trusted_now(

@@ -145,11 +145,11 @@ def _of_tick(last: Json, book: PolicyBook) -> Iterator[Metric]:
         None if quota is None else Decimal(quota),
     )
     cap = book.limits.max_daily_spend_usd
-    spent = Decimal(str(last.get("spend_today_usd", 0)))
+    spent = last.get("spend_today_usd")
     yield Metric.of(
         "meta_auto_cap_used_ratio",
         "Today's spend as a share of MAX_DAILY_SPEND_USD.",
-        (spent / cap).quantize(Decimal("0.0001")) if cap else None,
+        (Decimal(spent) / cap).quantize(Decimal("0.0001")) if cap and spent is not None else None,
     )
 
 

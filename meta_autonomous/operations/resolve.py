@@ -7,6 +7,7 @@ from meta_autonomous.domain.action import ActionStatus
 from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.intent import Attempt, AttemptEvent, AttemptState, next_state
 from meta_autonomous.operations.by_person import Handled, alone_with
+from meta_autonomous.operations.hard_stop_alerts import follow_hard_stops
 from meta_autonomous.operations.reconcile import conclude, doubt_alert, standing_of
 from meta_autonomous.operations.world import World
 from meta_autonomous.ports.errors import NotAllowed
@@ -45,6 +46,7 @@ async def _resolve(world: World, action_id: int, *, applied: bool, reason: str) 
     attempts = store.attempts_of(action_id)
     standing = standing_of(record, attempts)
     conclude(store, record, attempts, standing, expected=(record.status,), at=at, who=who)
+    follow_hard_stops(store, at=at, who=who)
     return Handled(id=action_id, status=standing.status.value, message=standing.message)
 
 

@@ -65,6 +65,7 @@ class StatusReport:
         return {
             "platform": self.system.platform,
             "enabled": self.system.is_enabled and self.is_started,
+            "started": self.is_started,
             "mode": self.mode,
             "is_running": self.is_running,
             "interval_seconds": self.system.interval_seconds,
@@ -142,7 +143,7 @@ def _spent(ticks_today: Sequence[Json]) -> Decimal:
     """What today's latest tick that read an account knew; a stopped one knows nothing."""
     for tick in reversed(ticks_today):
         if any(account.get("spend_today") is not None for account in tick.get("accounts", ())):
-            return Decimal(str(tick.get("spend_today_usd", "0")))
+            return Decimal(str(tick.get("spend_today_usd") or "0"))
     return Decimal(0)
 
 

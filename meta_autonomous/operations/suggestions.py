@@ -35,6 +35,7 @@ from meta_autonomous.operations.by_person import (
     why_refused,
 )
 from meta_autonomous.operations.execute import execute
+from meta_autonomous.operations.hard_stop_alerts import follow_hard_stops
 from meta_autonomous.operations.judging import case_of, read_afresh, totals_with
 from meta_autonomous.operations.record import record_account
 from meta_autonomous.operations.shapes import verdict_shape
@@ -81,6 +82,7 @@ def reject(world: World, ids: Sequence[int], *, reason: str, at: datetime) -> li
             handled.append(Handled(id=record.id, status="rejected", message=text))
         else:
             handled.append(_not_pending(world.store.action(record.id)))
+    follow_hard_stops(world.store, at=at, who=world.actor.name)
     return handled
 
 
@@ -124,6 +126,7 @@ async def _approve_in_account(
             handled.append(
                 await _approve_one(world, record, seen.situation, granted, now=now, budget=budget)
             )
+        follow_hard_stops(world.store, at=now, who=world.actor.name)
         return handled
 
 

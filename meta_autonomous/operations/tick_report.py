@@ -291,7 +291,8 @@ class TickReport:
             "campaigns_evaluated": self.evaluated,
             **counts_of(self.outcomes),
             "requests": self.requests(),
-            "spend_today_usd": f"{self.totals.seen_usd:.2f}",
+            # A tick that read no account knows of no spend, which is not zero.
+            "spend_today_usd": f"{self.totals.seen_usd:.2f}" if self.situations else None,
             "break_even_roas": number(self.break_even_roas),
             "accounts": [state.to_json() for state in self.accounts.values()],
             "alerts": [

@@ -39,6 +39,7 @@ from meta_autonomous.operations.by_person import (
     why_refused,
 )
 from meta_autonomous.operations.execute import Executed, execute
+from meta_autonomous.operations.hard_stop_alerts import follow_hard_stops
 from meta_autonomous.operations.judging import case_of, read_afresh, totals_with
 from meta_autonomous.operations.read_back import value_of
 from meta_autonomous.operations.reconcile import TOOK_EFFECT
@@ -197,7 +198,9 @@ async def _undo_in_account(
             return [unreadable(record, problem) for record in records]
         record_account(world, seen, tick_id="")
         so_far = _SoFar(seen.situation, await totals_with(world, seen.situation, now))
-        return [await _undo_one(world, record, so_far, now=now) for record in records]
+        handled = [await _undo_one(world, record, so_far, now=now) for record in records]
+        follow_hard_stops(world.store, at=now, who=world.actor.name)
+        return handled
 
 
 @dataclass(slots=True)

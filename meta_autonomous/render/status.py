@@ -83,11 +83,13 @@ def _blocks(status: Json, now: datetime) -> Iterator[Block]:
 def _running(status: Json) -> Span:
     if status["is_running"]:
         return Span("yes", Tone.GOOD)
+    if not status.get("started", True):
+        return Span("no, stopped: meta-auto start takes it back", Tone.BAD)
     if not status["enabled"]:
-        return Span("no, switched off", Tone.BAD)
+        return Span("no, switched off by META_AUTO_ENABLED", Tone.BAD)
     if status["last_tick_at"] is None:
         return Span("no, no tick yet", Tone.WARN)
-    return Span("no, the last tick is too old", Tone.BAD)
+    return Span("no, no tick for two intervals", Tone.BAD)
 
 
 def _last(status: Json, now: datetime) -> str:

@@ -12,7 +12,7 @@ def test_it_stays_and_shows_what_changed(meta_auto: MetaAuto, home: Path):
     with at("status", "--watch", home=home) as (terminal, ran):
         assert "SUGGEST" in terminal.until("No alerts", "Alert:")
         assert meta_auto("stop").code == 0
-        terminal.until("switched off")
+        terminal.until("stopped: meta-auto start")
         ran.send_signal(signal.SIGINT)
     assert ran.returncode == 0
 

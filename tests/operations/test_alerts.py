@@ -9,6 +9,7 @@ import pytest
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.decision.limits import PolicyBook, Scope
 from meta_autonomous.domain.action import ActionStatus
+from meta_autonomous.operations.hard_stop_alerts import follow_hard_stops
 from meta_autonomous.operations.tick_report import TickReport
 from meta_autonomous.operations.undo import undo
 from meta_autonomous.ports.records import LedgerEvent
@@ -46,10 +47,59 @@ def test_a_hard_stop_says_what_became_of_it(live):
     assert suggested[of(live)].endswith("It waits for a person's approval.")
 
 
+def said(live: Live, key: str) -> str | None:
+    with live.database() as store:
+        return {alert.key: alert.message for alert in store.open_alerts()}.get(key)
+
+
+def test_a_hard_stop_that_a_person_approved_says_so_at_once(offered):
+    offered.approve(offered.pending(FAILS).id)
+    done = "It was paused at 2026-11-02 10:00 UTC, approved by ana."
+    assert said(offered, of(offered)).endswith(done)
+    assert {a.key: a.message for a in offered.tick().alerts}[of(offered)].endswith(done)
+
+
+def test_a_hard_stop_that_a_person_rejected_says_so_and_stands(offered):
+    offered.reject(offered.pending(FAILS).id)
+    done = "ana rejected the pause, and it goes on spending."
+    assert said(offered, of(offered)).endswith(done)
+    assert {a.key: a.message for a in offered.tick().alerts}[of(offered)].endswith(done)
+
+
+def test_a_hard_stop_whose_pause_expired_does_not_say_that_it_waits(offered):
+    with offered.database() as store:
+        store.expire(now=offered.sandbox.now() + timedelta(hours=24))
+        follow_hard_stops(store, at=offered.sandbox.now(), who="autonomous_worker")
+    assert said(offered, of(offered)).endswith("in time, and it goes on spending.")
+
+
+def test_an_approved_hard_stop_that_is_undone_is_over_at_once_and_told_anew_if_it_is_found_again(
+    offered,
+):
+    paused = offered.pending(FAILS)
+    offered.approve(paused.id)
+    offered.inside(lambda world: undo(world, [paused.id]), actor=ANA)
+    assert said(offered, of(offered)) is None
+    cleared = [e.event for e in offered.ledger("alert_cleared")]
+    assert [(e.before["alert"], e.who) for e in cleared] == [(of(offered), "ana")]
+    assert of(offered) in new(offered.tick())
+
+
+def test_following_a_hard_stop_moves_no_repetition(offered):
+    """A day after it was raised it is told again, whatever was said of it meanwhile."""
+    offered.passes(hours=23)
+    offered.reject(offered.pending(FAILS).id)
+    assert len(offered.ledger("alert_raised")) == 3
+    with offered.database() as store:
+        (alert,) = [a for a in store.open_alerts() if a.key == of(offered)]
+        later = replace(alert, raised_at=alert.raised_at + timedelta(hours=24))
+        assert store.raise_alert(later, who="autonomous_worker")
+
+
 def test_an_executed_hard_stop_stands_for_24_hours(live):
     report = live.in_mode("auto").tick()
     (alert,) = [one for one in report.alerts if one.key == of(live)]
-    assert alert.message.endswith("It was paused automatically.")
+    assert alert.message.endswith("It was paused at 2026-11-02 10:00 UTC, automatically.")
     live.passes(hours=23)
     assert of(live) in keys(live.tick())
     live.passes(hours=1)

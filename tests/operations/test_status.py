@@ -123,6 +123,7 @@ def test_a_stopped_or_disabled_system_is_not_enabled_and_has_no_next_tick(offere
         offered.system = replace(offered.system, is_enabled=False)
     told = shown(offered)
     assert told["enabled"] is told["is_running"] is False
+    assert told["started"] is (way == "disabled")
     assert told["next_tick_at"] is None
 
 

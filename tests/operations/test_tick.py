@@ -776,6 +776,7 @@ def test_a_stopped_system_decides_nothing_and_says_so(live):
     assert (told["started"], told["enabled"]) == (False, True)
     assert report.exit_code == 0
     assert told["campaigns_evaluated"] == told["actions_generated"] == 0
+    assert told["spend_today_usd"] is None  # nothing was read
     assert not [one for one in live.sandbox.requests if "act_" in one.target]
 
 
@@ -808,7 +809,7 @@ def test_a_stopped_system_settles_what_is_in_doubt_and_expires_what_is_old(live)
 def test_of_two_ticks_at_once_the_second_has_nothing_to_do(live):
     with live.database() as other, other.account_lock(live.account_id) as is_ours:
         assert is_ours
-        with pytest.raises(Busy, match="Another tick"):
+        with pytest.raises(Busy, match=r"Another command is working on ad account \d+: a tick, or a person"):
             live.tick()
     assert live.tick().exit_code == 0
 

@@ -27,6 +27,7 @@ from tests.fakes.scene import (
     with_lifetime_budget,
 )
 from tests.operations.live_site import FIRST, SECOND, Site
+from tests.operations.live_world import ANA
 
 # --- the plan -----------------------------------------------------------------------------------
 
@@ -320,6 +321,19 @@ def test_an_undo_is_only_warned_of_how_budgets_lie_over_countries(site):
     verdicts = site.record(action_id + 1).verdicts
     (geo,) = (v for v in verdicts if v["rule"] == "policy.geo_distribution")
     assert (geo["outcome"], geo["message"][-18:]) == ("warn", "An undo is exempt.")
+
+
+@pytest.mark.slow
+def test_an_undo_of_a_cut_is_bound_by_a_creative_that_may_not_run(offered):
+    cut = offered.pending("Evergreen - FR")  # Meta disapproved one of its ads
+    assert offered.approve(cut.id)[0].status == "executed"
+
+    (handled,) = offered.inside(lambda world: undo(world, [cut.id]), actor=ANA)
+
+    assert (handled.status, handled.exit_code) == ("executed", ExitCode.REFUSED)
+    assert handled.message.startswith("Refused: [safety.creative]"), handled.message
+    assert "ad 'Get your dream body'" in handled.message
+    assert offered.field("Evergreen - FR", "daily_budget") == 36000
 
 
 def test_an_undo_waits_for_the_account_and_then_says_so(site, monkeypatch):

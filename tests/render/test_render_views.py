@@ -176,9 +176,13 @@ def test_the_dashboard_is_the_seeds_widget():
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"is_running": False, "enabled": False}, "no, switched off"),
+        ({"is_running": False, "enabled": False}, "no, switched off by META"),
+        (
+            {"is_running": False, "enabled": False, "started": False},
+            "no, stopped: meta-auto start takes it back",
+        ),
         ({"is_running": False, "last_tick_at": None, "next_tick_at": None}, "no, no tick yet"),
-        ({"is_running": False}, "no, the last tick is too old"),
+        ({"is_running": False}, "no, no tick for two intervals"),
     ],
 )
 def test_why_it_does_not_run_is_said(other, words):
