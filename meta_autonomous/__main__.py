@@ -19,9 +19,7 @@ _NEW_OBJECTS: Final = 100_000
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments == ["--version"]:
-        sys.stdout.write(f"meta-auto {VERSION}\n")
-        return 0
+    _open_the_closed()
     gc.set_threshold(_NEW_OBJECTS, 20, 20)
     # Plugins of pydantic that happen to be installed are none of ours, and looking for them reads
     # the metadata of every package.
@@ -43,12 +41,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    if arguments == ["--version"]:
+        sys.stdout.write(f"meta-auto {VERSION}\n")
+        sys.stdout.flush()
+        return 0
     from meta_autonomous.cli.app import run
     from meta_autonomous.domain.exit_code import ExitCode
 
     code = run(arguments)
     sys.stdout.flush()
     return _interrupted(arguments) if code == ExitCode.INTERRUPTED else code
+
+
+def _open_the_closed() -> None:
+    """A stream that was closed before we came (`>&-`) is None to Python, and its number would go
+    to the next file that is opened: the database, perhaps. What is written to such a stdout fails
+    as it does to any closed file; what is for such a stderr goes nowhere."""
+    for name, way in (("stdin", os.O_RDONLY), ("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, way)
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8"))
 
 
 def _reader_left() -> bool:

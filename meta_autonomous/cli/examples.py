@@ -94,14 +94,14 @@ EXAMPLES: Final[Mapping[str, tuple[Example, ...]]] = {
     ),
     "creatives": _examples(
         ("What waits for approval", "creatives list --status pending"),
-        ("Approve one of them", "creatives approve 120231870000450148"),
+        ("Keep more money from one", "creatives reject 120231870000450148"),
     ),
     "creatives list": _examples(
         ("What waits for approval", "creatives list --status pending"),
         ("All of them, for a script", "creatives list --json"),
     ),
     "creatives approve": _examples(
-        ("More money may follow it", "creatives approve 120231870000450148"),
+        ("Once it was rejected: money again", "creatives approve 120231870000450148"),
         ("Another one, for a script", "creatives approve 120231870000470222 --json"),
     ),
     "creatives reject": _examples(

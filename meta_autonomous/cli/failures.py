@@ -17,7 +17,7 @@ from meta_autonomous.domain.exit_code import ExitCode
 from meta_autonomous.domain.likeness import nearest
 from meta_autonomous.domain.text import advised, sentence
 from meta_autonomous.ports.errors import MetaAutoError
-from meta_autonomous.render.output import complain, show_json
+from meta_autonomous.render.output import OutputLost, complain, last_words, show_json
 from meta_autonomous.render.text import visible
 
 #: The options of the program itself, which some write behind the command.
@@ -38,6 +38,11 @@ class Failure:
 
 def report(error: Exception, arguments: Sequence[str]) -> int:
     """Tell it, and return the exit code."""
+    if isinstance(error, OSError) and error.filename is None:
+        try:
+            last_words()  # typer prints help by itself, and leaves what could not be written
+        except OutputLost as lost:
+            error = lost
     if "--debug" in arguments:
         trace = redacted("".join(traceback.format_exception(error)))
         complain("\n".join(visible(line) for line in trace.splitlines()))
@@ -45,7 +50,8 @@ def report(error: Exception, arguments: Sequence[str]) -> int:
     if type(error).__name__ == "NoArgsIsHelpError" and "--json" not in arguments:
         complain(str(error))  # the help itself
         return failure.exit_code
-    _tell(failure, as_json="--json" in arguments)
+    can_be_read = not isinstance(error, OutputLost)
+    _tell(failure, as_json="--json" in arguments and can_be_read)
     return failure.exit_code
 
 
@@ -81,7 +87,7 @@ def explained(error: Exception) -> Failure:
             message="Stopped before anything was done.",
             remedy="",
         )
-    if isinstance(error, OSError):
+    if isinstance(error, (OSError, OutputLost)):
         return _of_the_system(error)
     return Failure(
         exit_code=ExitCode.INTERNAL,
@@ -137,7 +143,14 @@ def _wrong_value(error: Exception) -> str:
             return f"{text}; {nearest(str(given), choices)}".rstrip("; ")
 
 
-def _of_the_system(error: OSError) -> Failure:
+def _of_the_system(error: OSError | OutputLost) -> Failure:
+    if isinstance(error, OutputLost):
+        return Failure(
+            exit_code=ExitCode.INTERNAL,
+            code="output",
+            message=f"The output could not be written: {error.reason}",
+            remedy="Whatever was to be done is done and recorded: `meta-auto status` shows it.",
+        )
     where = f"{error.filename}: " if error.filename else ""
     reason = error.strerror or str(error)
     return Failure(
@@ -153,6 +166,10 @@ def _tell(failure: Failure, *, as_json: bool) -> None:
     remedy = redacted(failure.remedy)
     if as_json:
         told = {"code": failure.code, "message": message, "remedy": remedy}
-        show_json({"error": told})
-        return
+        try:
+            show_json({"error": told})
+        except OutputLost:
+            pass  # then it is told on stderr
+        else:
+            return
     complain(visible(f"meta-auto: {advised(message, remedy)}"))

@@ -1,7 +1,7 @@
 """The one door to stdout: a document for people or one JSON document, never both.
 
 A reader who closes the pipe early (``| head``) is not an error: the command has done its work and
-its exit code must still say how that went.
+its exit code must still say how that went. A stdout that is full or closed is one: `OutputLost`.
 """
 
 import json
@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from meta_autonomous.render.document import Document
 
@@ -22,11 +22,19 @@ _ASCII: Final = str.maketrans(
 )
 
 
+class OutputLost(Exception):
+    """What was to be told could not be written. Nothing that is printed after it raises again."""
+
+    def __init__(self, reason: OSError) -> None:
+        self.reason = reason.strerror or str(reason)
+        super().__init__(self.reason)
+
+
 def show(document: Document) -> None:
     if on_terminal():
         from meta_autonomous.render import screen
 
-        with _quiet_pipe():
+        with _to_stdout():
             screen.show(document)
         return
     from meta_autonomous.render.plain import plain_text
@@ -59,7 +67,7 @@ def _as_json(value: object) -> object:
 
 
 def write(text: str) -> None:
-    with _quiet_pipe():
+    with _to_stdout():
         sys.stdout.write(_sayable(text, sys.stdout.encoding))
         sys.stdout.flush()
 
@@ -69,15 +77,25 @@ def stream(pieces: Iterable[str]) -> None:
     reader is gone nothing more is made."""
     with _quiet_pipe():
         for piece in pieces:
-            sys.stdout.buffer.write(piece.encode())
-        sys.stdout.buffer.flush()
+            with _or_lost():
+                sys.stdout.buffer.write(piece.encode())
+        with _or_lost():
+            sys.stdout.buffer.flush()
 
 
 def complain(text: str) -> None:
-    """One line for people on stderr."""
-    with suppress(OSError):
+    """One line for people on stderr; there is nobody to tell that it could not be written."""
+    try:
         sys.stderr.write(_sayable(text, sys.stderr.encoding) + "\n")
         sys.stderr.flush()
+    except OSError:
+        _let_go(sys.stderr)
+
+
+def last_words() -> None:
+    """Write what waits for stdout, such as help. Raises OutputLost."""
+    with _to_stdout():
+        sys.stdout.flush()
 
 
 def on_terminal() -> bool:
@@ -113,9 +131,34 @@ def _sayable(text: str, encoding: str | None) -> str:
 
 
 @contextmanager
+def _to_stdout() -> Iterator[None]:
+    with _quiet_pipe(), _or_lost():
+        yield
+
+
+@contextmanager
 def _quiet_pipe() -> Iterator[None]:
     """What is left to print goes nowhere once the reader is gone."""
     try:
         yield
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _let_go(sys.stdout)
+
+
+@contextmanager
+def _or_lost() -> Iterator[None]:
+    """Around what does nothing but write to stdout."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _let_go(sys.stdout)
+        raise OutputLost(error) from error
+
+
+def _let_go(stream: TextIO) -> None:
+    """What waits for it, and Python's own attempt at the end, goes nowhere."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
