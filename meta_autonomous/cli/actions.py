@@ -90,7 +90,7 @@ def undo(
     import asyncio
 
     handled = asyncio.run(_undo(loaded, actor, ids, tick_id=tick, begins=begins))
-    return answer(session, handled, platform=loaded.system().platform)
+    return answer(session, handled, platform=loaded.system().platform, deed="undo")
 
 
 async def _undo(

@@ -50,7 +50,7 @@ def list_suggestions(
     records = render.by_urgency(found)
     return session.present(
         [render.suggestion_json(record, platform=platform) for record in records],
-        lambda: render.suggestions_document(records, platform=platform, now=now),
+        lambda: render.suggestions_document(records, platform=platform, now=now, asked_for=wanted),
     )
 
 

@@ -167,7 +167,7 @@ def _of_actions(report: TickReport, *, alert_of: AlertMaker) -> Iterator[AlertRe
                 name=action.entity.name,
                 done=said_at_first(handled.outcome),
             )
-            yield alert_of(f"{PREFIX}{action.entity.id}", "critical", message, action.entity.id)
+            yield alert_of(f"hard_stop:{action.entity.id}", "critical", message, action.entity.id)
         if any(
             v.rule == BLAST_RADIUS.id and v.effect is Effect.DEMOTES for v in decision.verdicts
         ):

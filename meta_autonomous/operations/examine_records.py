@@ -225,7 +225,7 @@ def _alerts(store: Store) -> Check:
     return Check.warn(
         "alerts",
         f"{len(fresh)} are open",
-        "`meta-auto alerts list` tells what to do about each; `alerts ack KEY` takes note.",
+        "`meta-auto alerts list` tells what each is about; `alerts ack KEY` takes note.",
         details=tuple(f"{alert.severity}: {alert.key}" for alert in fresh[:_MOST]),
     )
 

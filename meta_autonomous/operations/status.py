@@ -15,7 +15,7 @@ from meta_autonomous.operations.shapes import counts_of
 from meta_autonomous.ports.people import System
 from meta_autonomous.ports.records import AlertRecord
 from meta_autonomous.ports.store import Store
-from meta_autonomous.ports.words import Json
+from meta_autonomous.ports.words import WORKER, Json
 
 _COUNTED = (
     "policy_blocked",
@@ -37,6 +37,7 @@ class StatusReport:
     now: datetime
     last_tick_at: datetime | None
     ticks_today: tuple[Json, ...]
+    executed_by_people: int
     alerts: tuple[AlertRecord, ...]
     pending: int
     in_doubt: int
@@ -93,7 +94,8 @@ class StatusReport:
         }
 
     def today(self) -> dict[str, Any]:
-        """The ticks of today added up, with each count's share of what was generated."""
+        """The ticks of today added up, with each count's share of what was generated. What
+        people approved in between is no tick's, and counted beside."""
         outcomes: Counter[str] = Counter()
         evaluated = 0
         for tick in self.ticks_today:
@@ -111,6 +113,7 @@ class StatusReport:
             "campaigns_evaluated": evaluated,
             **counts,
             **shares,
+            "executed_by_people": self.executed_by_people,
             "spend_usd": f"{self.spent_usd:.2f}",
             "cap_usd": f"{self.book.limits.max_daily_spend_usd:.2f}",
         }
@@ -130,12 +133,25 @@ def status(
         now=now,
         last_tick_at=_when(last),
         ticks_today=ticks_today,
+        executed_by_people=_executed_by_people(store, midnight),
         alerts=store.open_alerts(),
         pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
         in_doubt=len(store.open_attempts()),
         spent_usd=_spent(ticks_today),
         book=book,
         portfolio=portfolio(store, system, book, rates, ticks=(last or {}, *ticks_today), now=now),
+    )
+
+
+def _executed_by_people(store: Store, since: datetime) -> int:
+    """Approved by a person and executed since then, whether taken back by now or not."""
+    done = store.actions(statuses=[ActionStatus.EXECUTED, ActionStatus.UNDONE], since=since)
+    return sum(
+        record.undoes is None
+        and record.decided_by not in (None, WORKER)
+        and record.executed_at is not None
+        and record.executed_at >= since
+        for record in done
     )
 
 

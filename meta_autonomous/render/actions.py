@@ -143,8 +143,13 @@ def by_urgency(records: Iterable[ActionRecord]) -> tuple[ActionRecord, ...]:
 
 
 def suggestions_document(
-    records: Sequence[ActionRecord], *, platform: str, now: datetime
+    records: Sequence[ActionRecord],
+    *,
+    platform: str,
+    now: datetime,
+    asked_for: Sequence[ActionStatus] = (ActionStatus.SUGGESTED,),
 ) -> Document:
+    """`asked_for`: the statuses that were looked for, which an empty list speaks of."""
     columns = (
         Column("id", is_number=True),
         *_COLUMNS,
@@ -162,17 +167,26 @@ def suggestions_document(
             drawn_roas(record.evidence),
             _reason(record),
             span(now - record.created_at),
-            relative(record.expires_at, now),
+            relative(record.expires_at if record.status in _EXPIRING else None, now),
         )
         for record in records
     )
     return Document.of(
         banner(platform),
         Line(),
-        Table(columns, rows, empty="No suggestions are waiting."),
+        Table(columns, rows, empty=_none(asked_for)),
         *_break_even(records),
         *_advice(records),
     )
+
+
+#: What was closed otherwise waits for nobody, and expires no more.
+_EXPIRING: Final = (ActionStatus.SUGGESTED, ActionStatus.EXPIRED)
+
+
+def _none(asked_for: Sequence[ActionStatus]) -> str:
+    words = ("waiting" if s is ActionStatus.SUGGESTED else _words(s) for s in asked_for)
+    return f"No suggestions are {' or '.join(dict.fromkeys(words))}."
 
 
 def actions_document(records: Sequence[ActionRecord], *, platform: str) -> Document:
@@ -226,7 +240,10 @@ def in_all(records: Sequence[ActionRecord]) -> str:
     return f"{counted(len(records), 'suggestion')}: {told}; in all {change}{besides}."
 
 
-def handled_document(results: Sequence[Handled], *, platform: str) -> Document:
+def handled_document(
+    results: Sequence[Handled], *, platform: str, deed: str = "decide"
+) -> Document:
+    """`deed`: what there was nothing to do of, when no id was named."""
     rows = tuple(
         (
             clean(str(result.id)),
@@ -240,7 +257,7 @@ def handled_document(results: Sequence[Handled], *, platform: str) -> Document:
         Column("status"),
         Column("what happened", may_wrap=True),
     )
-    return Document.of(banner(platform), Line(), Table(columns, rows, empty="Nothing to decide."))
+    return Document.of(banner(platform), Line(), Table(columns, rows, empty=f"Nothing to {deed}."))
 
 
 _COLUMNS: Final = (

@@ -57,7 +57,9 @@ def _blocks(status: Json, now: datetime) -> Iterator[Block]:
     )
     yield Line()
     today = status["today"]
-    yield line(Span("Today's stats", Tone.STRONG))
+    ticks = today.get("ticks") or 0
+    added_up = f" ({ticks:,} ticks added up)" if ticks > 1 else ""
+    yield line(Span("Today's stats", Tone.STRONG), added_up)
     yield Pairs(tuple(_counts(today)))
     yield Line()
     yield from _spend(today)
@@ -113,6 +115,9 @@ def _counts(today: Json) -> Iterator[tuple[str, str]]:
             continue
         told = f" ({_whole(Decimal(count) / generated)})" if place > 1 and count else ""
         yield words, f"{count:,}{told}"
+        by_people = today.get("executed_by_people")
+        if key == "actions_executed" and by_people:
+            yield "Approved, executed", f"{by_people:,} beside the ticks"
 
 
 def _spend(today: Json) -> Iterator[Block]:

@@ -9,8 +9,9 @@ import pytest
 
 from meta_autonomous.adapters.sandbox import faults
 from meta_autonomous.operations.status import StatusReport, status
+from meta_autonomous.operations.undo import undo
 from meta_autonomous.ports.records import LedgerEvent
-from tests.operations.live_world import GROWS, Live
+from tests.operations.live_world import ANA, FAILS, GROWS, Live
 
 
 def status_of(live: Live, *, now: datetime | None = None) -> StatusReport:
@@ -73,6 +74,22 @@ def test_todays_ticks_are_added_up_with_their_shares(offered):
     assert generated == sum(today[word] for word in words)
     assert today["actions_queued_pct"] == pytest.approx(9 / generated, abs=1e-4)
     assert sum(today[f"{word}_pct"] for word in words) == pytest.approx(1, abs=1e-3)
+
+
+def test_what_a_person_approved_today_is_counted_beside_the_ticks(offered):
+    pause, growth = offered.pending(FAILS), offered.pending(GROWS)
+    offered.approve(pause.id, growth.id)
+    offered.inside(lambda world: undo(world, [growth.id]), actor=ANA)
+    today = shown(offered)["today"]
+    assert (today["actions_executed"], today["executed_by_people"]) == (0, 2)
+    assert shown(offered, hours=15)["today"]["executed_by_people"] == 0
+
+
+def test_what_a_tick_executed_is_counted_among_the_ticks_alone(live):
+    live.in_mode("auto").tick()
+    today = shown(live)["today"]
+    assert today["actions_executed"] > 0
+    assert today["executed_by_people"] == 0
 
 
 def test_yesterdays_ticks_are_not_todays(offered):

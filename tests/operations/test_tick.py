@@ -809,7 +809,9 @@ def test_a_stopped_system_settles_what_is_in_doubt_and_expires_what_is_old(live)
 def test_of_two_ticks_at_once_the_second_has_nothing_to_do(live):
     with live.database() as other, other.account_lock(live.account_id) as is_ours:
         assert is_ours
-        with pytest.raises(Busy, match=r"Another command is working on ad account \d+: a tick, or a person"):
+        with pytest.raises(
+            Busy, match=r"Another command is working on ad account \d+: a tick, or a person"
+        ):
             live.tick()
     assert live.tick().exit_code == 0
 

@@ -177,6 +177,24 @@ def test_nothing_pending_is_said_in_words():
     assert text.startswith("META · live ad accounts\n")
 
 
+def test_an_empty_list_speaks_of_what_was_asked_for():
+    asked = (ActionStatus.EXPIRED, ActionStatus.IN_DOUBT)
+    text = plain_text(suggestions_document([], platform="meta", now=NOW, asked_for=asked))
+    assert "No suggestions are expired or in doubt." in text
+
+
+@pytest.mark.parametrize(("status", "expires"), [("suggested", True), ("rejected", False)])
+def test_only_what_waits_expires(status, expires):
+    asked = [record(status=ActionStatus(status))]
+    text = plain_text(suggestions_document(asked, platform="meta", now=NOW))
+    assert ("in 21 h" in text) is expires
+
+
+def test_nothing_done_is_said_of_the_deed():
+    assert "Nothing to undo." in plain_text(handled_document([], platform="meta", deed="undo"))
+    assert "Nothing to decide." in plain_text(handled_document([], platform="meta"))
+
+
 def test_a_hostile_name_stays_on_its_line():
     evil = record(entity_name="A\x1b[2J\nB\u202e", reason="r\r\nr")
     text = plain_text(suggestions_document([evil], platform="sandbox", now=NOW))

@@ -189,6 +189,14 @@ def test_why_it_does_not_run_is_said(other, words):
     assert words in plain_text(status_document(_status(**other), now=NOW))
 
 
+def test_several_ticks_are_said_to_be_added_up_and_what_people_approved_stands_beside():
+    told = _status()
+    told["today"] = told["today"] | {"ticks": 6, "executed_by_people": 2}
+    text = plain_text(status_document(told, now=NOW))
+    assert "  Today's stats (6 ticks added up)\n" in text
+    assert "  Approved, executed   2 beside the ticks\n" in text
+
+
 def test_alerts_and_doubts_stand_in_the_dashboard():
     told = _status(alerts=[{"message": "Today's spend is over the cap."}], in_doubt=1)
     text = plain_text(status_document(told, now=NOW))
