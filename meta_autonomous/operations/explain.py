@@ -147,19 +147,39 @@ def _first_by_fact(flips: Sequence[WouldFlip]) -> Iterator[str]:
 
 
 def _unknown(store: Store, said: str) -> NotFound:
-    """With the id that was meant, where that can be guessed: by a campaign's name, or a slip."""
+    """With the id that was meant, where that can be guessed: by a name, or a slip."""
+    named = _named(store, said)
+    if named:
+        level = _PEOPLE_SAY[named[0].level]
+        ids = [trace.entity_id for trace in named]
+        told = f"the {level} of that name is {ids[0]}"
+        if len(ids) > 1:
+            more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+            told = f"the {level}s of that name are {', '.join(ids[:_MOST_NAMED])}{more}"
+        return NotFound(
+            f"That is a name, not an id; {told}.",
+            remedy=f"Run `meta-auto explain {ids[0]}`.",
+        )
     campaigns = store.traces(level=Level.CAMPAIGN)
-    named = [trace.entity_id for trace in campaigns if trace.name == said]
-    near = (
-        f"the campaign of that name is {named[0]}"
-        if named
-        else nearest(said, [trace.entity_id for trace in campaigns], likeness=94)
-        or nearest(said, [trace.name for trace in campaigns])
+    near = nearest(said, [trace.entity_id for trace in campaigns], likeness=94) or nearest(
+        said, [trace.name for trace in campaigns]
     )
     return NotFound(
         f"No tick has seen an entity {said}; {near}".rstrip("; "),
         remedy="Ids are in `meta-auto campaigns list`; run `meta-auto tick` first.",
     )
+
+
+_PEOPLE_SAY: Final = {Level.CAMPAIGN: "campaign", Level.ADSET: "ad set", Level.AD: "ad"}
+_MOST_NAMED: Final = 5
+
+
+def _named(store: Store, name: str) -> list[Trace]:
+    """Of one level alone, the highest that knows the name: ads often bear one name in many."""
+    for level in (Level.CAMPAIGN, Level.ADSET, Level.AD):
+        if named := [trace for trace in store.traces(level=level) if trace.name == name]:
+            return named
+    return []
 
 
 def _sentence(gate: Verdict, flip: Flip, *, is_alone: bool) -> str:

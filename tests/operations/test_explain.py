@@ -195,3 +195,29 @@ def test_what_no_tick_could_read_yet_is_told_so_by_its_id(live):
 def test_who_was_never_seen_can_not_be_explained(offered):
     with offered.database() as store, pytest.raises(NotFound, match="4711"):
         explain(store, "4711")
+
+
+@pytest.mark.parametrize(
+    ("name", "level"),
+    [("Clearance - IT", "campaign"), ("US - Broad", "ad set"), ("Get your dream body", "ad")],
+)
+def test_a_name_is_answered_with_its_id_and_not_called_unseen(offered, name, level):
+    with offered.database() as store:
+        (known,) = [trace for trace in store.traces() if trace.name == name]
+        with pytest.raises(NotFound) as refused:
+            explain(store, name)
+    assert refused.value.message == (
+        f"That is a name, not an id; the {level} of that name is {known.entity_id}."
+    )
+    assert refused.value.remedy == f"Run `meta-auto explain {known.entity_id}`."
+
+
+def test_a_name_that_several_bear_is_answered_with_all_their_ids(live):
+    ids = {live.sandbox.find("Clearance - IT"), live.sandbox.find("Evergreen - FR")}
+    for campaign_id in ids:
+        live.sandbox.edit(campaign_id, name="Sale")
+    live.tick()
+    with live.database() as store, pytest.raises(NotFound) as refused:
+        explain(store, "Sale")
+    told = refused.value.message.removesuffix(".").partition("the campaigns of that name are ")[2]
+    assert set(told.split(", ")) == ids
