@@ -133,7 +133,7 @@ def status(
         now=now,
         last_tick_at=_when(last),
         ticks_today=ticks_today,
-        executed_by_people=_executed_by_people(store, midnight),
+        executed_by_people=_executed_by_people(store, day_began(now)),
         alerts=store.open_alerts(),
         pending=len(store.actions(statuses=[ActionStatus.SUGGESTED])),
         in_doubt=len(store.open_attempts()),
