@@ -125,10 +125,10 @@ def _requests(size: int, ticked: list[Ticked], name: str) -> Figure:
     )
 
 
-def _exponent(cpu: dict[int, float], small: int, large: int) -> float | None:
-    if min(cpu[small], cpu[large]) <= 0:
-        return None
-    return math.log(cpu[large] / cpu[small]) / math.log(large / small)
+def _exponent(cpu: dict[int, float], small: int, large: int) -> float:
+    """On tiny accounts start-up may take longer than all: below a millisecond nothing is told."""
+    above, below = (max(cpu[size], 0.001) for size in (large, small))
+    return math.log(above / below) / math.log(large / small)
 
 
 def tick_latency(effort: Effort) -> Iterator[Figure]:

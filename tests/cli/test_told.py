@@ -73,8 +73,8 @@ def test_two_recipients_get_one_letter_each(home, mail):
 def test_what_a_target_did_not_take_is_sent_to_it_with_the_next_tick(home, mail):
     kept = home / "state" / "undelivered.json"
     mail.refusal = "451 not now"
-    code, out, err = run(home, "tick", "-q", server=mail)
-    assert (code, out) == (0, "")
+    code, _, err = run(home, "tick", server=mail)
+    assert code == 0
     assert "notification target 1 did not take the message" in err
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "mailto" not in kept.read_text()
