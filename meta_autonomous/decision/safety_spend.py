@@ -142,11 +142,12 @@ def account_spend(situation: Situation, book: PolicyBook, now: datetime) -> Acco
             factor = _factor(holder, snapshot, book)
             projected_more += max(daily * factor - spent, _NOTHING)
             budgets += daily
+    everywhere = book.limits_for(account.id, "").daily_overspend_factor
     for holder_id in snapshot.unread:
         spent = usd_of_micros(snapshot.spent_today_unread(holder_id).spend_micros)
         daily = _unread_usd(holder_id, situation, book, now)
         holders[holder_id] = HolderSpend(budget_usd=daily, spent_usd=spent, counts=True)
-        projected_more += max(daily * book.limits.daily_overspend_factor - spent, _NOTHING)
+        projected_more += max(daily * everywhere - spent, _NOTHING)
         budgets += daily
     spent_usd = usd_of_micros(spent_micros)
     return AccountSpend(

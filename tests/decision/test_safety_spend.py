@@ -496,6 +496,19 @@ def test_what_could_not_be_understood_counts_with_a_budget_all_the_same(budget, 
     assert not daily_spend(a_scale_up(snapshot.campaigns["c1"], to="600.01"), snapshot, **case)
 
 
+def test_what_could_not_be_understood_may_overspend_as_its_account_may():
+    snapshot = a_snapshot(unread={"c9": UnreadHolder(campaign_id="c9", budget=daily(900))})
+    raised = Override(
+        values={"daily_overspend_factor": Decimal("1.75")}, account=snapshot.account.id
+    )
+    plain, worst = (
+        totals_of(a_situation(snapshot), book=PolicyBook(overrides=overrides)).projected_usd
+        - totals_of(a_situation(), book=PolicyBook(overrides=overrides)).projected_usd
+        for overrides in ((), (raised,))
+    )
+    assert (plain, worst) == (900, 1575)
+
+
 def test_what_was_seen_to_spend_more_than_a_campaign_may_counts_with_that():
     days = {TODAY: a_day(100), TODAY - timedelta(days=2): a_day(20_000)}
     snapshot = a_snapshot(unread={"c9": UnreadHolder(campaign_id="c9", budget=None)})
